@@ -1,0 +1,56 @@
+# auth-portal. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help run test lint format bench catalogue lock clean
+
+PYTHON ?= python3
+PORT ?= 8000
+BIN := .venv/bin
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+.venv/installed: requirements.txt setup.cfg pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=python3.11")'
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --editable .
+	@touch $@
+
+.venv/installed-dev: requirements-dev.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
+	@touch $@
+
+run: .venv/installed ## start the portal for development on http://127.0.0.1:8000 (PORT=... changes it)
+	@AUTH_PORTAL_ENV=development PORT=$(PORT) $(BIN)/gunicorn wsgi:app
+
+test: .venv/installed-dev ## run all tests, on SQLite and PostgreSQL and in a browser
+	@$(BIN)/python -m pytest
+
+lint: .venv/installed-dev ## check format, code, types and import rules
+	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: .venv/installed-dev ## format the code
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: .venv/installed-dev ## measure CPU per sign-in, beside a bare program that does only the unavoidable
+	@$(BIN)/python -m bench
+
+catalogue: .venv/installed ## collect texts for translation and compile the catalogues
+	@$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --project auth-portal -k _ -o auth_portal/translations/messages.pot .
+	@$(BIN)/pybabel -q update -i auth_portal/translations/messages.pot -d auth_portal/translations --no-fuzzy-matching --ignore-pot-creation-date
+	@$(BIN)/pybabel -q compile -d auth_portal/translations --statistics
+
+lock: ## pin the newest releases of all dependencies
+	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock
+	.venv/lock/bin/pip install --quiet .
+	(echo '# What the portal runs on: everything pinned, direct and indirect. `make lock` writes it anew.' && .venv/lock/bin/pip freeze --exclude auth-portal) > requirements.txt
+	.venv/lock/bin/pip freeze --exclude auth-portal > .venv/lock/runtime.txt
+	.venv/lock/bin/pip install --quiet $$(sed -n 's/^# direct: //p' requirements-dev.txt)
+	(sed -n '/^[#-]/p' requirements-dev.txt && .venv/lock/bin/pip freeze --exclude auth-portal | grep -vxFf .venv/lock/runtime.txt) > .venv/lock/dev.txt && mv .venv/lock/dev.txt requirements-dev.txt
+
+clean: ## remove what make made, the development database too
+	rm -rf .venv instance build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

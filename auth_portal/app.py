@@ -1,0 +1,101 @@
+"""``create_app``: the only place where the portal is wired together."""
+
+from __future__ import annotations
+
+from flask import Flask
+
+from auth_portal.db import configure_engine, db, engine_options
+from auth_portal.delivery.deliverer import MailDeliverer
+from auth_portal.delivery.letters import Letters
+from auth_portal.delivery.mailbox import Mailbox
+from auth_portal.delivery.relays import Handover, SmtpRelay
+from auth_portal.settings import ROOT, Settings, load_settings, parse_relay
+from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.otp import OtpService
+from auth_portal.signin.registration import RegistrationService
+from auth_portal.signin.sessions import SessionService
+from auth_portal.signin.tokens import TokenIssuer
+from auth_portal.signin.users import UserService
+from auth_portal.web import operations
+from auth_portal.web.api import auth
+from auth_portal.web.assets import init_assets
+from auth_portal.web.errors import init_errors
+from auth_portal.web.i18n import init_i18n
+from auth_portal.web.logging import configure_logging, init_logging
+from auth_portal.web.pages import account, mailbox, signin
+from auth_portal.web.security import csrf, init_security
+from auth_portal.web.services import Services
+
+
+def create_app(settings: Settings | None = None) -> Flask:
+    """The portal as a WSGI application. Raises SettingsError where it may not run."""
+    settings = settings or load_settings()
+    configure_logging(settings.log_level)
+    app = Flask("auth_portal", static_folder=ROOT / "static", template_folder=ROOT / "templates")
+    _configure(app, settings)
+    db.init_app(app)
+    app.extensions["auth_portal"] = _build_services(app, settings)
+    init_logging(app)
+    init_security(app, settings)
+    init_assets(app)
+    init_i18n(app)
+    init_errors(app)
+    _register_doors(app)
+    return app
+
+
+def _configure(app: Flask, settings: Settings) -> None:
+    keyring = KeyRing(settings.secret_keys)
+    current, *former = (key.hex() for key in keyring.keys("forms"))
+    url, options = engine_options(settings.database_url, settings.worker_threads)
+    app.config.update(
+        SECRET_KEY=current,
+        SECRET_KEY_FALLBACKS=former,
+        SQLALCHEMY_DATABASE_URI=url,
+        # Parameters are addresses and hashes: they must not reach a log through an exception's text.
+        SQLALCHEMY_ENGINE_OPTIONS={**options, "hide_parameters": True},
+        BABEL_DEFAULT_LOCALE=settings.default_locale,
+    )
+
+
+def _build_services(app: Flask, settings: Settings) -> Services:
+    with app.app_context():
+        engine = db.engine
+    configure_engine(engine)
+    keyring = KeyRing(settings.secret_keys)
+    keys = SigningKeys(engine, keyring, max(settings.access_token_ttl, settings.registration_ttl))
+    sessions = SessionService(engine, settings, keyring)
+    registrations = RegistrationService(engine, settings, sessions)
+    caught = Mailbox(ROOT / "instance" / "mailbox") if not settings.mail_url else None
+    relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
+    deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
+    return Services(
+        settings=settings,
+        engine=engine,
+        keys=keys,
+        tokens=TokenIssuer(settings, keys),
+        sessions=sessions,
+        registrations=registrations,
+        users=UserService(engine),
+        otp=OtpService(engine, settings, keyring, sessions, registrations, deliverer),
+        mailbox=caught,
+    )
+
+
+def _register_doors(app: Flask) -> None:
+    services: Services = app.extensions["auth_portal"]
+    settings = services.settings
+    csrf.exempt(auth.blueprint)
+    for blueprint in (auth.blueprint, signin.blueprint, account.blueprint, operations.blueprint):
+        app.register_blueprint(blueprint)
+    if services.mailbox is not None:
+        app.register_blueprint(mailbox.blueprint)
+    app.jinja_env.globals |= {
+        "brand_name": settings.brand_name,
+        "terms_url": settings.terms_url or None,
+        "privacy_url": settings.privacy_url or None,
+        "support_email": settings.support_email or None,
+        "is_development": settings.is_development,
+        "mailbox_url": "/dev/mailbox" if services.mailbox is not None else None,
+    }

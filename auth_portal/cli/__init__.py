@@ -1,0 +1,36 @@
+"""The ``auth-portal`` command. Exit code 0: done; 1: refused or failed; 2: wrong usage."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from auth_portal.cli.database import database
+from auth_portal.cli.keys import keys
+from auth_portal.cli.operations import doctor, prune, settings_table
+from auth_portal.cli.users import user
+from auth_portal.settings import SettingsError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.version_option(package_name="auth-portal")
+def portal() -> None:
+    """Run and look after an auth-portal. Settings come from AUTH_PORTAL_* variables."""
+
+
+portal.add_command(database)
+portal.add_command(keys)
+portal.add_command(user)
+portal.add_command(prune)
+portal.add_command(doctor)
+portal.add_command(settings_table)
+
+
+def main() -> None:
+    """The console script."""
+    try:
+        portal()
+    except SettingsError as error:
+        print(error, file=sys.stderr)
+        sys.exit(1)

@@ -1,0 +1,5 @@
+"""``python -m auth_portal.cli``."""
+
+from auth_portal.cli import main
+
+main()

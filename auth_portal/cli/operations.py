@@ -1,0 +1,53 @@
+"""``auth-portal prune``, ``doctor`` and ``settings``."""
+
+from __future__ import annotations
+
+import click
+from sqlalchemy.exc import SQLAlchemyError
+
+from auth_portal import schema
+from auth_portal.cli.context import json_option, load_services, show
+from auth_portal.settings import PREFIX, Settings
+from auth_portal.signin import retention
+
+
+@click.command()
+@json_option
+def prune(as_json: bool) -> None:
+    """Delete what is past its time (run it daily)."""
+    removed = retention.prune(load_services().engine)
+    show([{"kind": kind, "removed": count} for kind, count in removed.items()], as_json=as_json)
+
+
+@click.command()
+@json_option
+def doctor(as_json: bool) -> None:
+    """Check settings, database, schema and signing keys of this installation."""
+    services = load_services()
+    rows = [{"check": "settings", "ok": True, "detail": services.settings.env}]
+    try:
+        with services.engine.connect() as connection:
+            current = schema.is_current(connection)
+        rows.append({"check": "database", "ok": True, "detail": services.engine.dialect.name})
+        rows.append({"check": "schema", "ok": current, "detail": "current" if current else "run: auth-portal db upgrade"})
+        signing = services.keys.published() if current else []
+        rows.append({"check": "signing keys", "ok": bool(signing), "detail": f"{len(signing)} published"})
+    except SQLAlchemyError as error:
+        rows.append({"check": "database", "ok": False, "detail": type(error).__name__})
+    show(rows, as_json=as_json)
+    if not all(row["ok"] for row in rows):
+        raise SystemExit(1)
+
+
+@click.command("settings")
+def settings_table() -> None:
+    """Print the table of all settings as Markdown (docs/settings.md is made of it)."""
+    click.echo("| setting | default | what it does |\n|---|---|---|")
+    for name, field in Settings.model_fields.items():
+        click.echo(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")
+
+
+def _default(value: object) -> str:
+    if hasattr(value, "total_seconds"):
+        return f"{int(value.total_seconds())} s"
+    return f"`{value}`" if value not in ("", ()) else ""

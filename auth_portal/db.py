@@ -1,0 +1,142 @@
+"""The database: Flask-SQLAlchemy's instance, engine options, column types and the clock.
+
+Owns how we connect and begin; knows no table. Traps and their measurements are in docs/architecture.md.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+from flask_sqlalchemy import SQLAlchemy
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, event, exc, make_url
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.types import TypeDecorator
+
+UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
+"""What SQLAlchemy raises when the database is away, locked for too long, or the pool is used up."""
+
+_BUSY_TIMEOUT_MS = 5_000
+_CONNECT_TIMEOUT_S = 3
+_STATEMENT_TIMEOUT_MS = 5_000
+_PING_AFTER_IDLE_S = 2.0
+
+
+class Model(DeclarativeBase):
+    """Base of all tables. Constraint names are fixed so that a migration can name what it changes."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s_%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s_%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s_%(constraint_name)s",
+            "fk": "fk_%(table_name)s_%(column_0_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+
+
+db = SQLAlchemy(model_class=Model, disable_autonaming=True)
+
+
+class UTCDateTime(TypeDecorator[datetime]):
+    """An aware UTC datetime on every database. SQLite drops time zones, so they are put back here."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Refuse naive values: a time without a zone is a bug."""
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise ValueError("naive datetime")
+        return value.astimezone(UTC) if dialect.name != "sqlite" else value.astimezone(UTC).replace(tzinfo=None)
+
+    def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        """Give every value back in UTC."""
+        if value is None:
+            return None
+        return value.replace(tzinfo=UTC) if dialect.name == "sqlite" else value.astimezone(UTC)
+
+
+def utcnow() -> datetime:
+    """Now, aware, in UTC: the portal's only clock."""
+    return datetime.now(UTC)
+
+
+def engine_options(database_url: str, threads: int) -> tuple[str, dict[str, Any]]:
+    """SQLAlchemy's URL and engine options for a ``DATABASE_URL`` of ours.
+
+    PostgreSQL gets psycopg 3, a pool as large as the worker's threads, and time-outs that turn a hanging
+    server into 503 within seconds. SQLite gets autocommitting driver connections, see ``configure_engine``.
+    """
+    url = make_url(database_url)
+    if url.get_backend_name() == "sqlite":
+        options: dict[str, Any] = {"isolation_level": None, "timeout": _BUSY_TIMEOUT_MS / 1000}
+        return database_url, {"connect_args": options, "pool_size": threads, "max_overflow": 0}
+    url = url.set(drivername="postgresql+psycopg")
+    connect_args = {
+        "connect_timeout": _CONNECT_TIMEOUT_S,
+        "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
+        "application_name": "auth-portal",
+    }
+    pool = {"pool_size": threads, "max_overflow": 0, "pool_timeout": 5, "pool_use_lifo": True}
+    return url.render_as_string(hide_password=False), {"connect_args": connect_args, **pool}
+
+
+def configure_engine(engine: Engine) -> None:
+    """Attach what the engine needs beyond its options.
+
+    SQLite: WAL, foreign keys, and every transaction takes the write lock at once: with a plain BEGIN two
+    transactions that read first cannot both upgrade, and one dies of "database is locked".
+    PostgreSQL: a connection idle for a while is tried before use, so that a restart of the server costs
+    nobody an answer; a busy one is not, since the round trip would be paid by every sign-in.
+    """
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _prepare_sqlite)
+        event.listen(engine, "begin", _begin_immediate)
+    else:
+        event.listen(engine, "checkin", _remember_checkin)
+        event.listen(engine, "checkout", _ping_idle)
+
+
+def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
+    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+        connection.execute(f"PRAGMA {pragma}")
+
+
+def _begin_immediate(connection: Any) -> None:
+    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _remember_checkin(_connection: object, record: Any) -> None:
+    record.info["idle_since"] = time.monotonic()
+
+
+def _ping_idle(connection: Any, record: Any, _proxy: object) -> None:
+    idle_since = record.info.get("idle_since")
+    if idle_since is None or time.monotonic() - idle_since < _PING_AFTER_IDLE_S:
+        return
+    try:
+        connection.execute("SELECT 1")
+        connection.rollback()
+    except connection_errors() as error:
+        raise exc.DisconnectionError("idle connection was lost") from error
+
+
+def connection_errors() -> tuple[type[Exception], ...]:
+    """The driver's own words for a lost PostgreSQL connection."""
+    import psycopg  # noqa: PLC0415  SQLite installations never load it
+
+    return (psycopg.OperationalError, psycopg.InterfaceError)
+
+
+def upsert(dialect_name: str) -> Callable[..., Any]:
+    """The dialect's ``INSERT … ON CONFLICT`` construct; SQLAlchemy has no common one."""
+    return postgresql.insert if dialect_name == "postgresql" else sqlite.insert

@@ -1,0 +1,117 @@
+"""What letters say: one function per letter, text and HTML from templates compiled once per language.
+
+Knows no request: the facts come with the letter, links and names from settings (OTP-38).
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import math
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+
+from babel import Locale
+from babel.dates import format_datetime
+from babel.support import NullTranslations, Translations
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+from auth_portal.delivery.message import Message
+from auth_portal.settings import LOCALES, ROOT, Settings
+from auth_portal.signin.otp import CodeLetter
+
+
+def _(message: str) -> str:
+    """Marks a text for the catalogues."""
+    return message
+
+
+TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
+
+
+class Letters:
+    """Renders every letter of the portal in every language it has."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
+        self._environments = {locale: _environment(settings, locale, self._translations[locale]) for locale in LOCALES}
+
+    def code(self, letter: CodeLetter) -> Message:
+        """The letter with a code (MAIL-04, MAIL-12, OTP-29)."""
+        code = letter.code
+        autofill_line = f"@{self._settings.public_host} #{code}"
+        subject = _("Your sign-in code for %(brand)s")
+        return self._message("code", letter, subject, code=code, autofill_line=autofill_line)
+
+    def no_account(self, letter: CodeLetter) -> Message:
+        """The letter to a stranger while sign-up is closed; it holds no code."""
+        return self._message("no_account", letter, _("Sign-in to %(brand)s"))
+
+    def _message(self, name: str, letter: CodeLetter, subject: str, **facts: object) -> Message:
+        locale = letter.locale if letter.locale in self._environments else self._settings.default_locale
+        environment = self._environments[locale]
+        gettext = self._translations[locale].gettext
+        facts |= {
+            "destination": letter.destination.value,
+            "minutes": max(1, math.ceil(letter.lives_for_s / 60)),
+            "asked_at": _asked_at(letter.asked_at, locale),
+            "device": _device(letter.caller.device, gettext),
+            "network": _rough(letter.caller.network),
+        }
+        return Message(
+            sender=self._settings.mail_from,
+            recipient=letter.destination.value,
+            subject=gettext(subject) % {"brand": self._settings.brand_name},
+            text=environment.get_template(f"letters/{name}.txt").render(facts).strip() + "\n",
+            html=environment.get_template(f"letters/{name}.html").render(facts),
+            headers={
+                "Auto-Submitted": "auto-generated",
+                "Content-Language": locale,
+                "X-Auto-Response-Suppress": "All",
+            },
+        )
+
+
+def _environment(settings: Settings, locale: str, translations: NullTranslations) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(ROOT / "templates"),
+        autoescape=lambda name: name is None or name.endswith(".html"),
+        undefined=StrictUndefined,
+        auto_reload=False,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
+    )
+    environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
+    environment.globals |= {
+        "brand_name": settings.brand_name,
+        "public_host": settings.public_host,
+        "public_url": settings.public_url,
+        "support_email": settings.support_email or None,
+        "locale": locale,
+        "text_direction": Locale.parse(locale).text_direction,
+    }
+    return environment
+
+
+def _asked_at(moment: datetime, locale: str) -> str:
+    return f"{format_datetime(moment, 'd MMMM y HH:mm', locale=locale)} UTC"
+
+
+def _device(device: str, gettext: Callable[[str], str]) -> str | None:
+    browser, _slash, system = device.partition("/")
+    if browser and system:
+        return gettext(_("%(browser)s on %(system)s")) % {"browser": browser, "system": system}
+    return browser or system or None
+
+
+def _rough(network: str) -> str | None:
+    """A network as told to the person: enough to recognise, too rough to point at somebody (PRIV-05)."""
+    try:
+        address = ipaddress.ip_network(network)
+    except ValueError:
+        return None
+    if address.version == 4:
+        return f"{str(address.network_address).rpartition('.')[0]}.x"
+    return str(address)

@@ -1,0 +1,191 @@
+"""SMTP relays: a kept-open connection for each thread, fail-over, and a bound on the time of it all.
+
+Through Flask-Mail's connection, with what it lacks: time-outs, verified TLS, and reuse after the relay
+dropped an idle connection.
+"""
+
+from __future__ import annotations
+
+import io
+import smtplib
+import ssl
+import threading
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from socket import socket
+from typing import Any, Protocol
+
+import flask_mail
+
+from auth_portal.delivery.message import Message
+from auth_portal.settings import Relay
+
+SEND_BUDGET_S = 7.0
+"""Time that handing one letter over may take in all, however many relays are tried."""
+RELAY_BUDGET_S = 4.0
+"""Time for one relay."""
+_IDLE_S = 60.0
+
+
+class RelayRefused(Exception):
+    """A relay did not accept the letter. Says how, never to whom: a relay's own words name the address."""
+
+
+class Handover(Protocol):
+    """Whatever takes a finished letter."""
+
+    def hand_over(self, message: Message, deadline: float) -> None:
+        """Return once the letter is accepted, before ``deadline`` (monotonic). Raises RelayRefused."""
+
+
+class _TimedReader(io.RawIOBase):
+    """A socket whose every read gets only what is left until the deadline: a relay that drips is slow too."""
+
+    def __init__(self, sock: socket, remaining: Callable[[], float]) -> None:
+        self._sock = sock
+        self._remaining = remaining
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._sock.settimeout(self._remaining())
+        return self._sock.recv_into(buffer)
+
+
+class _Smtp(smtplib.SMTP):
+    """smtplib with one deadline for a whole conversation instead of a time-out for each read."""
+
+    deadline: float
+
+    def remaining(self) -> float:
+        left = self.deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("relay is too slow")
+        return left
+
+    def getreply(self) -> tuple[int, bytes]:
+        if self.file is None and self.sock is not None:
+            self.file = io.BufferedReader(_TimedReader(self.sock, self.remaining))
+        return super().getreply()
+
+    def send(self, s: Any) -> None:
+        if self.sock is not None:
+            self.sock.settimeout(self.remaining())
+        super().send(s)
+
+
+class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
+    """The same over TLS from the first byte."""
+
+
+class _Connection(flask_mail.Connection):
+    """Flask-Mail's connection to one relay, opened with a deadline and verified TLS."""
+
+    host: _Smtp | None
+
+    def __init__(self, relay: Relay, ehlo_name: str, context: ssl.SSLContext) -> None:
+        super().__init__(_STATE)
+        self._relay = relay
+        self._ehlo_name = ehlo_name
+        self._context = context
+        self.used_at = 0.0
+
+    def open(self, deadline: float) -> None:
+        """Connect, secure and log in."""
+        relay = self._relay
+        timeout = max(0.1, deadline - time.monotonic())
+        host: _Smtp
+        if relay.tls == "implicit":
+            host = _SmtpTls(local_hostname=self._ehlo_name, timeout=timeout, context=self._context)
+        else:
+            host = _Smtp(local_hostname=self._ehlo_name, timeout=timeout)
+        host.deadline = deadline
+        self.host = host
+        # starttls() verifies the certificate against this name; connect() does not keep it.
+        host._host = relay.host  # type: ignore[attr-defined]
+        code, _ = host.connect(relay.host, relay.port)
+        if code != 220:
+            raise smtplib.SMTPConnectError(code, b"")
+        if relay.tls == "starttls":
+            host.starttls(context=self._context)
+        if relay.username and relay.password:
+            host.login(relay.username, relay.password)
+
+    def close(self) -> None:
+        """Drop the connection without a word: the other side is slow, gone or confused."""
+        host, self.host = self.host, None
+        if host is not None:
+            with suppress(OSError):
+                host.close()
+
+
+_STATE = flask_mail._Mail(
+    server="", username=None, password=None, port=None, use_tls=False, use_ssl=False, default_sender=None,
+    debug=0, max_emails=None, suppress=False, ascii_attachments=False,
+)  # fmt: skip
+
+
+class SmtpRelay:
+    """One relay of ``MAIL_URL``. Each thread keeps a connection of its own."""
+
+    def __init__(self, relay: Relay, ehlo_name: str) -> None:
+        self._relay = relay
+        self._ehlo_name = ehlo_name
+        self._context = ssl.create_default_context()
+        self._local = threading.local()
+
+    def hand_over(self, message: Message, deadline: float) -> None:
+        """Send on the kept connection; if the relay dropped that one meanwhile, once more on a new one."""
+        connection = self._connection()
+        kept = connection.host is not None
+        try:
+            self._send(connection, message, deadline)
+        except (smtplib.SMTPServerDisconnected, ConnectionError) as error:
+            connection.close()
+            if not kept:
+                raise RelayRefused(type(error).__name__) from None
+            self._retry(connection, message, deadline)
+        except smtplib.SMTPException as error:
+            connection.close()
+            raise RelayRefused(_reason(error)) from None
+        except (OSError, UnicodeError) as error:
+            connection.close()
+            raise RelayRefused(type(error).__name__) from None
+
+    def _retry(self, connection: _Connection, message: Message, deadline: float) -> None:
+        try:
+            self._send(connection, message, deadline)
+        except smtplib.SMTPException as error:
+            connection.close()
+            raise RelayRefused(_reason(error)) from None
+        except OSError as error:
+            connection.close()
+            raise RelayRefused(type(error).__name__) from None
+
+    def _send(self, connection: _Connection, message: Message, deadline: float) -> None:
+        if connection.host is not None and time.monotonic() - connection.used_at > _IDLE_S:
+            connection.close()
+        if connection.host is None:
+            connection.open(deadline)
+        elif connection.host is not None:
+            connection.host.deadline = deadline
+        connection.send(message)
+        connection.used_at = time.monotonic()
+
+    def _connection(self) -> _Connection:
+        connection: _Connection | None = getattr(self._local, "connection", None)
+        if connection is None:
+            connection = self._local.connection = _Connection(self._relay, self._ehlo_name, self._context)
+        return connection
+
+
+def _reason(error: smtplib.SMTPException) -> str:
+    """The kind of refusal and its code; the relay's text may hold the address."""
+    if isinstance(error, smtplib.SMTPResponseException):
+        return f"{type(error).__name__} {error.smtp_code}"
+    if isinstance(error, smtplib.SMTPRecipientsRefused):
+        codes = sorted({code for code, _ in error.recipients.values()})
+        return f"{type(error).__name__} {' '.join(map(str, codes))}"
+    return type(error).__name__

@@ -1,0 +1,101 @@
+"""Every refusal of the portal, as a fact without HTTP.
+
+``web/errors.py`` holds the one table that gives each of them a status, a text and a page::
+
+    PortalError
+    ├── InvalidInput            a field is missing or malformed
+    ├── CodeRefused             wrong, expired, used, exhausted or unknown code: one answer for all
+    ├── Unauthenticated         no token, or a dead one
+    ├── AccountSuspended        the code was right, the user may not sign in
+    ├── ClientUnknown           the given client id names no client
+    ├── ResendTooSoon           the same caller had a code sent a moment ago
+    ├── AlreadyRegistered       the address has a user, or the registration was used
+    ├── TooManyRequests         a send limit is reached
+    ├── DeliveryFailed          no relay accepted the letter
+    └── DatabaseUnavailable     the database does not answer
+"""
+
+from __future__ import annotations
+
+
+class PortalError(Exception):
+    """Base of all refusals; never raised itself."""
+
+
+class InvalidInput(PortalError):
+    """One or more fields are missing or malformed.
+
+    ``faults`` maps the field's name on the wire to a reason, a key of ``web.errors.REASONS``.
+    """
+
+    def __init__(self, **faults: str) -> None:
+        super().__init__(", ".join(f"{field}: {reason}" for field, reason in faults.items()))
+        self.faults = faults
+
+
+class CodeRefused(PortalError):
+    """The code opens nothing (OTP-23: wrong, expired, used, exhausted and unknown look the same).
+
+    ``attempts_left`` is known only to a caller that holds the challenge; None says nothing about it.
+    """
+
+    def __init__(self, *, attempts_left: int | None = None) -> None:
+        super().__init__("code refused")
+        self.attempts_left = attempts_left
+
+
+class Unauthenticated(PortalError):
+    """A token is missing (``token_given=False``) or is not good for this use."""
+
+    def __init__(self, *, token_given: bool = True) -> None:
+        super().__init__("token missing" if not token_given else "token refused")
+        self.token_given = token_given
+
+
+class AccountSuspended(PortalError):
+    """The person proved the address but the user is suspended. Said only after a right code."""
+
+
+class ClientUnknown(PortalError):
+    """The given client id names no registered client."""
+
+
+class ResendTooSoon(PortalError):
+    """The same caller had a code sent to this address less than RESEND_AFTER ago.
+
+    ``retry_after``: whole seconds until it may ask again.
+    """
+
+    def __init__(self, *, retry_after: int) -> None:
+        super().__init__(f"retry after {retry_after} s")
+        self.retry_after = retry_after
+
+
+class AlreadyRegistered(PortalError):
+    """The address already belongs to a user, or this registration was completed before."""
+
+
+class TooManyRequests(PortalError):
+    """A limit is reached.
+
+    ``retry_after``: whole seconds; ``limit``, ``quota``, ``window``: its name, size and length in seconds.
+    """
+
+    def __init__(self, *, retry_after: int, limit: str, quota: int, window: int) -> None:
+        super().__init__(f"{limit}: {quota} in {window} s")
+        self.retry_after = retry_after
+        self.limit = limit
+        self.quota = quota
+        self.window = window
+
+
+class DeliveryFailed(PortalError):
+    """No relay or gateway of the ``channel`` accepted the letter; it was not sent."""
+
+    def __init__(self, *, channel: str) -> None:
+        super().__init__(f"{channel} not accepted")
+        self.channel = channel
+
+
+class DatabaseUnavailable(PortalError):
+    """The database did not answer in time; nothing was decided."""

@@ -1,0 +1,1 @@
+"""Alembic migrations: forward only, the same for SQLite and PostgreSQL."""

@@ -1,0 +1,9 @@
+"""Everything stored, a file per subject. No rules here: ``signin`` decides, this room only says what a row is."""
+
+from auth_portal.models.challenge import Challenge
+from auth_portal.models.limit import SendLimit
+from auth_portal.models.session import RefreshToken, Session
+from auth_portal.models.signing_key import SigningKey
+from auth_portal.models.user import Identifier, Registration, User
+
+__all__ = ["Challenge", "Identifier", "RefreshToken", "Registration", "SendLimit", "Session", "SigningKey", "User"]

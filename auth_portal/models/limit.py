@@ -1,0 +1,24 @@
+"""How much of a send limit is spent."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from auth_portal.db import Model
+
+
+class SendLimit(Model):
+    """One leaky bucket. ``key`` is a keyed hash, so an address that nobody proved is never stored here.
+
+    ``spent_until`` (ms since the epoch) is the time at which the bucket will be empty again; a whole number
+    because the database itself does the arithmetic, in the one statement that tests and spends.
+    ``window_ms`` is the time in which a full bucket empties.
+    """
+
+    __tablename__ = "send_limit"
+    __table_args__ = (Index(None, "spent_until"),)
+
+    key: Mapped[str] = mapped_column(String(64), primary_key=True)
+    spent_until: Mapped[int] = mapped_column(BigInteger)
+    window_ms: Mapped[int] = mapped_column(BigInteger)

@@ -1,0 +1,42 @@
+"""Signed-in browsers and API devices, and the refresh tokens of the latter."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy.orm import Mapped, mapped_column
+
+from auth_portal.db import Model, UTCDateTime
+
+
+class Session(Model):
+    """One signed-in browser or API device. ``id`` is public (the ``sid`` claim) and opens nothing.
+
+    A browser proves itself by a secret of which ``secret_hash`` is the SHA-256; an API device by its tokens.
+    """
+
+    __tablename__ = "session"
+    __table_args__ = (Index(None, "user_id"), Index(None, "expires_at"))
+
+    id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
+    secret_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
+    client_id: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(80))
+    authenticated_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    last_seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+
+
+class RefreshToken(Model):
+    """One link of a session's chain of refresh tokens; only the SHA-256 of the token is kept."""
+
+    __tablename__ = "refresh_token"
+    __table_args__ = (Index(None, "session_id"),)
+
+    token_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
+    session_id: Mapped[str] = mapped_column(ForeignKey("session.id", ondelete="CASCADE"))
+    created_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    used_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

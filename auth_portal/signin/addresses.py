@@ -1,0 +1,49 @@
+"""One normalisation of email addresses, for storage, look-up, limits and delivery alike.
+
+The normal form is what we store *and* what we mail. So whatever a look-alike folds to, the letter goes to
+the address that owns the account, never to the one that was typed (rivals.md, section 3, row 11).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from email_validator import EmailNotValidError, validate_email
+
+from auth_portal.errors import InvalidInput
+
+MAX_LENGTH = 254
+"""Octets of an address (RFC 5321, section 4.5.3.1.3: a path of 256 with its angle brackets)."""
+
+_ASCII_LOWER = str.maketrans("ABCDEFGHIJKLMNOPQRSTUVWXYZ", "abcdefghijklmnopqrstuvwxyz")
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """Where a code goes: a normalised ``value`` on a ``channel`` (``email``)."""
+
+    channel: str
+    value: str
+
+
+def parse_email(text: str, field: str = "email") -> Destination:
+    """The destination that an address typed by a person names (MAIL-08, MAIL-09).
+
+    The domain becomes lower-case ASCII (IDNA 2008), the local part is lower-cased in ASCII only; dots and
+    plus-tags stay, since they may be other people. Local parts outside ASCII are refused: relays without
+    SMTPUTF8 cannot reach them, and folding them is how accounts were taken over. Raises InvalidInput.
+    """
+    text = text.strip()
+    if not text:
+        raise InvalidInput(**{field: "missing"})
+    if len(text) > MAX_LENGTH:
+        raise InvalidInput(**{field: "too_long"})
+    try:
+        parsed = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+    except (EmailNotValidError, UnicodeError):
+        raise InvalidInput(**{field: "not_an_address"}) from None
+    local, domain = parsed.local_part.translate(_ASCII_LOWER), parsed.ascii_domain
+    value = f"{local}@{domain}"
+    if domain is None or not value.isascii() or len(value) > MAX_LENGTH:
+        raise InvalidInput(**{field: "not_an_address"})
+    return Destination("email", value)

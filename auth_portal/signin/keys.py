@@ -1,0 +1,213 @@
+"""The keys that sign tokens: made, shared by all nodes through the database, rotated without downtime.
+
+A rotation publishes the next key at once and signs with it only after ``PUBLISH_LEAD``, when every node and
+every verifier that honours our cache header has seen it. The former key stays published until the last token
+it may have signed is over (JWT-10).
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import threading
+import time
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_der_private_key,
+)
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from auth_portal.db import UNAVAILABLE, utcnow
+from auth_portal.models import SigningKey
+from auth_portal.signin.keyring import KeyRing
+
+JWKS_MAX_AGE = timedelta(minutes=5)
+"""How long a verifier may keep our key set without asking again."""
+PUBLISH_LEAD = JWKS_MAX_AGE + timedelta(minutes=1)
+"""How long a new key is published before it signs: the above, and the nodes' own reload."""
+ALGORITHM = "ES256"
+
+_RELOAD_AFTER_S = 30.0
+_RELOAD_UNKNOWN_AFTER_S = 1.0
+_LEEWAY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A signing key that our secrets decrypt, ready for use."""
+
+    generation: int
+    kid: str
+    private: ec.EllipticCurvePrivateKey
+    active_from: datetime
+    retires_at: datetime | None
+    created_at: datetime
+
+    @property
+    def public(self) -> ec.EllipticCurvePublicKey:
+        """The part that verifies."""
+        return self.private.public_key()
+
+    def state(self, now: datetime) -> str:
+        """``next`` (published, not signing yet), ``active`` or ``retiring`` (published, signs no more)."""
+        if self.retires_at is not None and self.active_from <= now:
+            return "retiring"
+        return "next" if self.active_from > now else "active"
+
+
+class KeysUnreadable(Exception):
+    """No signing key decrypts: SECRET_KEY changed and the former one is not among the fallbacks."""
+
+
+class SigningKeys:
+    """The key set of this process, read again from the database every half minute."""
+
+    def __init__(self, engine: Engine, keyring: KeyRing, longest_token_ttl: timedelta) -> None:
+        self._engine = engine
+        self._keyring = keyring
+        self._longest_token_ttl = longest_token_ttl
+        self._lock = threading.Lock()
+        self._keys: list[Key] = []
+        self._read_at = float("-inf")
+
+    def current(self) -> Key:
+        """The key to sign with; the first call of an installation makes it."""
+        now = utcnow()
+        active = [key for key in self._fresh() if key.active_from <= now]
+        if not active:
+            self.ensure()
+            active = self._fresh()
+        return active[-1]
+
+    def find(self, kid: str) -> Key | None:
+        """The published key of this id; one we do not know makes us look again, at most once a second."""
+        for key in self._fresh():
+            if key.kid == kid:
+                return key
+        return next((key for key in self._fresh(_RELOAD_UNKNOWN_AFTER_S) if key.kid == kid), None)
+
+    def published(self) -> list[Key]:
+        """All keys that tokens in circulation may be signed with, the oldest first, as the database has them."""
+        if not self._fresh(0.0):
+            self.ensure()
+        return self._fresh()
+
+    def ensure(self) -> None:
+        """Make the first key if there is none. Of several nodes that do so at once one wins."""
+        with self._engine.connect() as connection:
+            if connection.execute(_LAST).first() is None:
+                try:
+                    self._create(connection, generation=1, active_from=utcnow())
+                    connection.commit()
+                except IntegrityError:
+                    connection.rollback()
+        self._fresh(0.0)
+
+    def rotate(self, *, at_once: bool = False) -> Key:
+        """Publish the next key, retire the present one in time, drop those that are over.
+
+        ``at_once`` signs with the new key immediately: for emergencies, since a verifier that keeps our key
+        set may refuse its tokens for up to JWKS_MAX_AGE. Also encrypts all keys under the current secret.
+        """
+        self.ensure()
+        now = utcnow()
+        active_from = now if at_once else now + PUBLISH_LEAD
+        with self._engine.begin() as connection:
+            last = connection.execute(_LAST).one()
+            connection.execute(
+                _RETIRE, {"retires": active_from + self._longest_token_ttl + _LEEWAY, "starts": active_from}
+            )
+            connection.execute(delete(SigningKey).where(SigningKey.retires_at <= now))
+            self._reencrypt(connection)
+            self._create(connection, generation=last.generation + 1, active_from=active_from)
+        return self._fresh(0.0)[-1]
+
+    def _create(self, connection: Connection, generation: int, active_from: datetime) -> None:
+        private = ec.generate_private_key(ec.SECP256R1())
+        der = private.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        connection.execute(
+            insert(SigningKey).values(
+                generation=generation,
+                kid=thumbprint(private.public_key()),
+                algorithm=ALGORITHM,
+                private_key=self._keyring.encrypt(der),
+                created_at=utcnow(),
+                active_from=active_from,
+                retires_at=None,
+            )
+        )
+
+    def _reencrypt(self, connection: Connection) -> None:
+        for row in connection.execute(select(SigningKey.generation, SigningKey.private_key)).all():
+            plain = self._keyring.decrypt(row.private_key)
+            if plain is not None:
+                statement = update(SigningKey).where(SigningKey.generation == row.generation)
+                connection.execute(statement.values(private_key=self._keyring.encrypt(plain)))
+
+    def _fresh(self, max_age_s: float = _RELOAD_AFTER_S) -> list[Key]:
+        if time.monotonic() - self._read_at < max_age_s:
+            return self._keys
+        with self._lock:
+            if time.monotonic() - self._read_at >= max_age_s:
+                try:
+                    self._keys = self._read()
+                    self._read_at = time.monotonic()
+                except UNAVAILABLE:
+                    if not self._keys:
+                        raise
+            return self._keys
+
+    def _read(self) -> list[Key]:
+        with self._engine.connect() as connection:
+            rows = connection.execute(_ALL, {"now": utcnow()}).all()
+        keys = [self._load(row) for row in rows]
+        if rows and not any(keys):
+            raise KeysUnreadable("no signing key decrypts under SECRET_KEY or its fallbacks")
+        return [key for key in keys if key is not None]
+
+    def _load(self, row: Any) -> Key | None:
+        plain = self._keyring.decrypt(row.private_key)
+        if plain is None:
+            return None
+        private = load_der_private_key(plain, password=None)
+        if not isinstance(private, ec.EllipticCurvePrivateKey):
+            return None
+        return Key(row.generation, row.kid, private, row.active_from, row.retires_at, row.created_at)
+
+
+_LAST = select(SigningKey.generation).order_by(SigningKey.generation.desc()).limit(1)
+_ALL = (
+    select(SigningKey)
+    .where(SigningKey.retires_at.is_(None) | (SigningKey.retires_at > bindparam("now")))
+    .order_by(SigningKey.active_from, SigningKey.generation)
+)
+_RETIRE = (
+    update(SigningKey)
+    .where(SigningKey.retires_at.is_(None), SigningKey.active_from <= bindparam("starts"))
+    .values(retires_at=bindparam("retires"))
+)
+
+
+def public_jwk(public: ec.EllipticCurvePublicKey) -> dict[str, str]:
+    """The public key as a JWK with the members that RFC 7638 hashes."""
+    numbers = public.public_numbers()
+    return {"crv": "P-256", "kty": "EC", "x": _base64url(numbers.x), "y": _base64url(numbers.y)}
+
+
+def thumbprint(public: ec.EllipticCurvePublicKey) -> str:
+    """RFC 7638: SHA-256 of the required members in lexical order, no white space."""
+    canonical = json.dumps(public_jwk(public), separators=(",", ":"), sort_keys=True)
+    return base64.urlsafe_b64encode(hashlib.sha256(canonical.encode()).digest()).rstrip(b"=").decode()
+
+
+def _base64url(number: int) -> str:
+    return base64.urlsafe_b64encode(number.to_bytes(32)).rstrip(b"=").decode()

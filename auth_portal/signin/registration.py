@@ -1,0 +1,141 @@
+"""New people: from a proven address to a user.
+
+Nothing of a user exists before the address is proven and the form is complete (pre-hijack rule). A
+registration is completed once; whoever registers an address first has it.
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from auth_portal.db import utcnow
+from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
+from auth_portal.models import Identifier, Registration, User
+from auth_portal.settings import Settings
+from auth_portal.signin.addresses import Destination
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.codes import is_printable
+from auth_portal.signin.keyring import digest
+from auth_portal.signin.sessions import OpenedSession, SessionService
+from auth_portal.signin.users import Profile
+
+NAME_LENGTH = 100
+_MAX_SECRET = 128
+
+
+@dataclass(frozen=True, slots=True)
+class PendingRegistration:
+    """A proven address that waits for the form. ``secret`` is the value of the browser's cookie."""
+
+    id: str
+    destination: Destination
+    expires_at: datetime
+    secret: str | None = None
+
+
+def parse_name(text: str, field: str) -> str:
+    """A name as stored: trimmed, 1 to NAME_LENGTH characters, nothing invisible. Raises InvalidInput."""
+    text = text.strip()
+    if not text:
+        raise InvalidInput(**{field: "missing"})
+    if len(text) > NAME_LENGTH:
+        raise InvalidInput(**{field: "too_long"})
+    if not is_printable(text):
+        raise InvalidInput(**{field: "not_printable"})
+    return text
+
+
+class RegistrationService:
+    """Starts registrations for proven addresses, finds and completes them."""
+
+    def __init__(self, engine: Engine, settings: Settings, sessions: SessionService) -> None:
+        self._engine = engine
+        self._ttl = settings.registration_ttl
+        self._sessions = sessions
+
+    def start(self, connection: Connection, destination: Destination, caller: Caller) -> PendingRegistration:
+        """Note in the caller's transaction that this address was proven; a browser gets a secret for it."""
+        now = utcnow()
+        secret = secrets.token_urlsafe(32) if caller.is_browser else None
+        pending = PendingRegistration(secrets.token_hex(16), destination, now + self._ttl, secret)
+        row = {
+            "id": pending.id,
+            "channel": destination.channel,
+            "destination": destination.value,
+            "secret_hash": digest(secret) if secret else None,
+            "created_at": now,
+            "expires_at": pending.expires_at,
+            "completed_at": None,
+        }
+        connection.execute(insert(Registration), row)
+        return pending
+
+    def find_by_secret(self, secret: str) -> PendingRegistration | None:
+        """The registration that a browser's cookie still opens."""
+        if not secret or len(secret) > _MAX_SECRET:
+            return None
+        with self._engine.connect() as connection:
+            row = connection.execute(_BY_SECRET, {"hash": digest(secret), "now": utcnow()}).first()
+        return PendingRegistration(row.id, Destination(row.channel, row.destination), row.expires_at) if row else None
+
+    def complete(
+        self, registration_id: str, *, first_name: str, last_name: str, locale: str, caller: Caller
+    ) -> OpenedSession:
+        """Make the user and sign in. Names are what ``parse_name`` gave.
+
+        Raises Unauthenticated for an unknown or expired registration, AlreadyRegistered where it was
+        completed or the address has a user by now.
+        """
+        now = utcnow()
+        user_id = secrets.token_hex(16)
+        try:
+            with self._engine.begin() as connection:
+                proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
+                if proof is None:
+                    raise self._refusal(connection, registration_id)
+                user = {"id": user_id, "first_name": first_name, "last_name": last_name, "locale": locale}
+                dates = {"created_at": now, "terms_accepted_at": now, "suspended_at": None}
+                connection.execute(insert(User), user | dates)
+                connection.execute(insert(Identifier), _identifier(proof, user_id))
+                profile = Profile(user_id, first_name, last_name, proof.destination, locale, now)
+                return self._sessions.open_session(connection, profile, caller)
+        except IntegrityError as error:
+            raise AlreadyRegistered from error
+
+    @staticmethod
+    def _refusal(connection: Connection, registration_id: str) -> Unauthenticated | AlreadyRegistered:
+        completed_at = connection.execute(_COMPLETED_AT, {"given_id": registration_id}).scalar()
+        return AlreadyRegistered() if completed_at else Unauthenticated()
+
+
+def _identifier(proof: Row[Any], user_id: str) -> dict[str, Any]:
+    return {
+        "channel": proof.channel,
+        "value": proof.destination,
+        "user_id": user_id,
+        "verified_at": proof.created_at,
+    }
+
+
+_BY_SECRET = select(Registration).where(
+    Registration.secret_hash == bindparam("hash"),
+    Registration.completed_at.is_(None),
+    Registration.expires_at > bindparam("now"),
+)
+_COMPLETE = (
+    update(Registration)
+    .where(
+        Registration.id == bindparam("given_id"),
+        Registration.completed_at.is_(None),
+        Registration.expires_at > bindparam("now"),
+    )
+    .values(completed_at=bindparam("now"))
+    .returning(Registration.channel, Registration.destination, Registration.created_at)
+)
+_COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

@@ -1,0 +1,191 @@
+"""Signed-in browsers and API devices: opening, finding, refreshing and ending them.
+
+A session is a row: ending it makes our own endpoints refuse its cookie, its access tokens and its refresh
+tokens at once (JWT-16, SES-08). Secrets are random, handed out once and stored as SHA-256 (SES-01, REF-01).
+"""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+
+from auth_portal.db import utcnow
+from auth_portal.errors import Unauthenticated
+from auth_portal.models import RefreshToken, Session, User
+from auth_portal.settings import Settings
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.keyring import KeyRing, digest
+from auth_portal.signin.tokens import PORTAL_CLIENT
+from auth_portal.signin.users import USER_COLUMNS, Profile, profile_of
+
+REFRESH_GRACE = timedelta(seconds=10)
+"""How long a client that lost our answer may present the former refresh token again (D10)."""
+_SEEN_EVERY = timedelta(minutes=1)
+_MAX_SECRET = 128
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession:
+    """A session that was just opened or refreshed. ``secret`` is the cookie's value or the refresh token."""
+
+    id: str
+    user: Profile
+    client_id: str
+    authenticated_at: datetime
+    expires_at: datetime
+    secret: str
+
+
+@dataclass(frozen=True, slots=True)
+class LiveSession:
+    """A session that is good right now, and whose it is."""
+
+    id: str
+    user: Profile
+    authenticated_at: datetime
+    expires_at: datetime
+
+
+class SessionService:
+    """Every way a session begins, goes on and ends."""
+
+    def __init__(self, engine: Engine, settings: Settings, keyring: KeyRing) -> None:
+        self._engine = engine
+        self._keyring = keyring
+        self._browser_ttl = settings.session_ttl
+        self._idle_ttl = settings.session_idle_ttl
+        self._api_ttl = settings.refresh_token_ttl
+
+    def open_session(self, connection: Connection, user: Profile, caller: Caller) -> OpenedSession:
+        """Open a session in the caller's transaction; a browser gets a cookie, an API device a refresh token."""
+        now = utcnow()
+        secret = secrets.token_urlsafe(32)
+        session_id = secrets.token_hex(16)
+        expires_at = now + (self._browser_ttl if caller.is_browser else self._api_ttl)
+        row = {
+            "id": session_id,
+            "user_id": user.id,
+            "secret_hash": digest(secret) if caller.is_browser else None,
+            "client_id": PORTAL_CLIENT,
+            "device": caller.device,
+            "authenticated_at": now,
+            "last_seen_at": now,
+            "expires_at": expires_at,
+            "ended_at": None,
+        }
+        connection.execute(_INSERT_SESSION, row)
+        if not caller.is_browser:
+            self._store_refresh_token(connection, secret, session_id, now)
+        return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret)
+
+    def find_by_secret(self, secret: str) -> LiveSession | None:
+        """The live session of a browser's cookie; notes at most once a minute that it was seen."""
+        if not secret or len(secret) > _MAX_SECRET:
+            return None
+        now = utcnow()
+        with self._engine.connect() as connection:
+            row = connection.execute(_BY_SECRET, {"secret_hash": digest(secret), "now": now}).first()
+            if row is None or row.last_seen_at + self._idle_ttl <= now:
+                return None
+            if row.last_seen_at + _SEEN_EVERY <= now:
+                connection.execute(_SEEN, {"seen_id": row.session_id, "now": now})
+                connection.commit()
+        return _live(row)
+
+    def get_by_id(self, session_id: str) -> LiveSession:
+        """The live session that an access token names. Raises Unauthenticated where it ended."""
+        with self._engine.connect() as connection:
+            row = connection.execute(_BY_ID, {"session_id": session_id, "now": utcnow()}).first()
+        if row is None:
+            raise Unauthenticated
+        return _live(row)
+
+    def rotate_refresh_token(self, token: str) -> OpenedSession:
+        """Exchange a refresh token for its successor (REF-02, REF-04).
+
+        The same token again within REFRESH_GRACE, while its successor is unused, gets the same successor;
+        any later use means that two hold it, and ends the session (REF-03). Raises Unauthenticated.
+        """
+        if not token.isascii() or len(token) > _MAX_SECRET:
+            raise Unauthenticated
+        now = utcnow()
+        with self._engine.begin() as connection:
+            taken = connection.execute(_TAKE_REFRESH, {"hash": digest(token), "now": now}).first()
+            if taken is None:
+                successor, session_id = self._repeat(connection, token, now)
+            else:
+                successor, session_id = self._keyring.refresh_successors(token)[0], taken.session_id
+                self._store_refresh_token(connection, successor, session_id, now)
+            row = None
+            if successor is not None:
+                connection.execute(_SEEN, {"seen_id": session_id, "now": now})
+                row = connection.execute(_BY_ID, {"session_id": session_id, "now": now}).first()
+        if successor is None or row is None:
+            raise Unauthenticated
+        live = _live(row)
+        return OpenedSession(
+            live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor
+        )
+
+    def _repeat(self, connection: Connection, token: str, now: datetime) -> tuple[str | None, str]:
+        used = connection.execute(_READ_REFRESH, {"hash": digest(token)}).first()
+        if used is None:
+            raise Unauthenticated
+        if used.used_at is not None and now - used.used_at <= REFRESH_GRACE:
+            for successor in self._keyring.refresh_successors(token):
+                found = connection.execute(_READ_REFRESH, {"hash": digest(successor)}).first()
+                if found is not None and found.used_at is None:
+                    return successor, used.session_id
+        connection.execute(_END, {"session_id": used.session_id, "now": now})
+        return None, used.session_id
+
+    def end_session(self, session_id: str) -> None:
+        """End one session; ending it again changes nothing."""
+        with self._engine.begin() as connection:
+            connection.execute(_END, {"session_id": session_id, "now": utcnow()})
+
+    @staticmethod
+    def _store_refresh_token(connection: Connection, token: str, session_id: str, now: datetime) -> None:
+        row = {"token_hash": digest(token), "session_id": session_id, "created_at": now, "used_at": None}
+        connection.execute(_INSERT_REFRESH, row)
+
+
+def _live(row: Row[Any]) -> LiveSession:
+    return LiveSession(row.session_id, profile_of(row), row.authenticated_at, row.expires_at)
+
+
+_LIVE = (
+    select(
+        *USER_COLUMNS,
+        Session.id.label("session_id"),
+        Session.client_id,
+        Session.authenticated_at,
+        Session.last_seen_at,
+        Session.expires_at,
+    )
+    .join(User, User.id == Session.user_id)
+    .where(Session.ended_at.is_(None), Session.expires_at > bindparam("now"), User.suspended_at.is_(None))
+)
+_BY_SECRET = _LIVE.where(Session.secret_hash == bindparam("secret_hash"))
+_BY_ID = _LIVE.where(Session.id == bindparam("session_id"))
+_INSERT_SESSION = insert(Session)
+_INSERT_REFRESH = insert(RefreshToken)
+_SEEN = update(Session).where(Session.id == bindparam("seen_id")).values(last_seen_at=bindparam("now"))
+_END = (
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.ended_at.is_(None))
+    .values(ended_at=bindparam("now"))
+)
+_TAKE_REFRESH = (
+    update(RefreshToken)
+    .where(RefreshToken.token_hash == bindparam("hash"), RefreshToken.used_at.is_(None))
+    .values(used_at=bindparam("now"))
+    .returning(RefreshToken.session_id)
+)
+_READ_REFRESH = select(RefreshToken.session_id, RefreshToken.used_at).where(
+    RefreshToken.token_hash == bindparam("hash")
+)

@@ -1,0 +1,1 @@
+"""The JSON API: ``/api/v1``. Parses, calls one service method, answers in the envelope."""

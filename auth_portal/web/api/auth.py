@@ -1,0 +1,164 @@
+"""Signing in by JSON: send a code, verify it, register, refresh, sign out, read and change the profile."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from auth_portal.db import utcnow
+from auth_portal.errors import ClientUnknown, InvalidInput
+from auth_portal.settings import LOCALES
+from auth_portal.signin.addresses import parse_email
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.codes import parse_code
+from auth_portal.signin.registration import PendingRegistration, parse_name
+from auth_portal.signin.sessions import LiveSession, OpenedSession
+from auth_portal.signin.users import Profile
+from auth_portal.web.api import inputs
+from auth_portal.web.devices import device_of
+from auth_portal.web.envelope import JsonObject, envelope, wire_time
+from auth_portal.web.i18n import letter_locale
+from auth_portal.web.services import services
+
+blueprint = Blueprint("api_auth", __name__, url_prefix="/api/v1/auth")
+
+
+@blueprint.post("/send-otp-email")
+def send_otp_email() -> Response:
+    """Send a code to an address."""
+    body = inputs.parse_body(inputs.SendCode)
+    destination = parse_email(body.email)
+    if body.client_id is not None:
+        # Apps are registered with the OpenID Connect provider; until there is one, no id names any.
+        raise ClientUnknown
+    sent = services().otp.send_code(destination, _caller(), letter_locale(body.locale))
+    data: JsonObject = {
+        "email": destination.value,
+        "challengeId": sent.id,
+        "codeLength": sent.code_length,
+        "expiresAt": wire_time(sent.expires_at),
+        "resendAt": wire_time(sent.resend_at),
+    }
+    if services().settings.is_development:
+        data["code"] = sent.code
+    return envelope(201, data)
+
+
+@blueprint.post("/login-otp-email")
+def login_otp_email() -> Response:
+    """Exchange a code for tokens, or for a registration token where the person is new."""
+    body = inputs.parse_body(inputs.VerifyCode)
+    destination = parse_email(body.email)
+    code = parse_code(body.code, services().settings.code_length)
+    opened = services().otp.verify_code(destination, code, _caller(), body.challenge_id)
+    if isinstance(opened, PendingRegistration):
+        return envelope(200, _registration_json(opened))
+    return envelope(200, _tokens_json(opened))
+
+
+@blueprint.post("/complete-registration")
+def complete_registration() -> Response:
+    """Make the user behind a registration token, and sign in."""
+    registration_id = services().tokens.check_registration_token(inputs.bearer_token())
+    body = inputs.parse_body(inputs.CompleteRegistration)
+    if not body.accept_terms:
+        raise InvalidInput(acceptTerms="not_accepted")
+    opened = services().registrations.complete(
+        registration_id,
+        first_name=parse_name(body.first_name, "firstName"),
+        last_name=parse_name(body.last_name, "lastName"),
+        locale=letter_locale(body.locale),
+        caller=_caller(),
+    )
+    return envelope(201, _tokens_json(opened))
+
+
+@blueprint.post("/refresh-token")
+def refresh_token() -> Response:
+    """Exchange a refresh token for new tokens."""
+    body = inputs.parse_body(inputs.RefreshTokens)
+    return envelope(200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token)))
+
+
+@blueprint.post("/logout")
+def logout() -> Response:
+    """End the session of the access token."""
+    services().sessions.end_session(_session().id)
+    return envelope(200, {})
+
+
+@blueprint.get("/me")
+def me() -> Response:
+    """The profile of the signed-in person."""
+    return envelope(200, _user_json(_session().user))
+
+
+@blueprint.patch("/me")
+def update_me() -> Response:
+    """Change names or language of the signed-in person."""
+    session = _session()
+    body = inputs.parse_body(inputs.UpdateProfile)
+    changes = {}
+    if body.first_name is not None:
+        changes["first_name"] = parse_name(body.first_name, "firstName")
+    if body.last_name is not None:
+        changes["last_name"] = parse_name(body.last_name, "lastName")
+    if body.locale is not None:
+        if body.locale not in LOCALES:
+            raise InvalidInput(locale="malformed")
+        changes["locale"] = body.locale
+    services().users.update_profile(session.user.id, **changes)
+    return envelope(200, _user_json(services().sessions.get_by_id(session.id).user))
+
+
+def _caller() -> Caller:
+    return Caller.api(request.remote_addr, device_of(request.headers.get("User-Agent", "")))
+
+
+def _session() -> LiveSession:
+    """The live session of the request's access token. Raises Unauthenticated."""
+    claims = services().tokens.check_access_token(inputs.bearer_token())
+    return services().sessions.get_by_id(claims.session_id)
+
+
+def _tokens_json(opened: OpenedSession) -> JsonObject:
+    issuer = services().tokens
+    access_token = issuer.access_token(
+        user_id=opened.user.id,
+        session_id=opened.id,
+        client_id=opened.client_id,
+        authenticated_at=opened.authenticated_at,
+    )
+    return {
+        "accessToken": access_token,
+        "tokenType": "Bearer",
+        "expiresIn": issuer.access_ttl,
+        "refreshToken": opened.secret,
+        "refreshExpiresIn": int((opened.expires_at - utcnow()).total_seconds() + 0.5),
+        "registrationRequired": False,
+        "user": _user_json(opened.user),
+    }
+
+
+def _registration_json(pending: PendingRegistration) -> JsonObject:
+    token = services().tokens.registration_token(registration_id=pending.id, expires_at=pending.expires_at)
+    return {
+        "registrationRequired": True,
+        "registrationToken": token,
+        "expiresIn": int((pending.expires_at - utcnow()).total_seconds() + 0.5),
+        "accessToken": None,
+        "refreshToken": None,
+        "user": None,
+    }
+
+
+def _user_json(user: Profile) -> dict[str, Any]:
+    return {
+        "id": user.id,
+        "email": user.email,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "locale": user.locale,
+        "createdAt": wire_time(user.created_at),
+    }

@@ -1,0 +1,123 @@
+"""What JSON callers may send. Only shapes here; what a value means is decided in ``signin``."""
+
+from __future__ import annotations
+
+import json
+from typing import Annotated, Any, NoReturn, TypeVar
+
+from flask import request
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic.alias_generators import to_camel
+from werkzeug.exceptions import UnsupportedMediaType
+
+from auth_portal.errors import InvalidInput, Unauthenticated
+
+Text = Annotated[str, Field(max_length=1_024)]
+Opaque = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._~-]+$")]
+Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z0-9_-]*$")]
+
+_REASONS = {
+    "missing": "missing",
+    "string_type": "wrong_type",
+    "bool_type": "wrong_type",
+    "string_too_long": "too_long",
+    "string_too_short": "missing",
+    "string_unicode": "malformed",
+    "string_pattern_mismatch": "malformed",
+    "literal_error": "not_accepted",
+}
+
+
+class Input(BaseModel):
+    """A request body. camelCase on the wire, strict types, unknown members ignored."""
+
+    model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore", hide_input_in_errors=True)
+
+
+class SendCode(Input):
+    """Body of ``send-otp-email``."""
+
+    email: Text
+    client_id: Opaque | None = None
+    locale: Language | None = None
+
+
+class VerifyCode(Input):
+    """Body of ``login-otp-email``."""
+
+    email: Text
+    code: Text
+    challenge_id: Opaque | None = None
+
+
+class CompleteRegistration(Input):
+    """Body of ``complete-registration``."""
+
+    first_name: Text
+    last_name: Text
+    accept_terms: bool
+    locale: Language | None = None
+
+
+class RefreshTokens(Input):
+    """Body of ``refresh-token``."""
+
+    refresh_token: Opaque
+
+
+class UpdateProfile(Input):
+    """Body of ``PATCH me``; what is not given stays as it is."""
+
+    first_name: Text | None = None
+    last_name: Text | None = None
+    locale: Language | None = None
+
+
+AnyInput = TypeVar("AnyInput", bound=Input)
+
+
+def parse_body(model: type[AnyInput]) -> AnyInput:
+    """The request's JSON body as a ``model`` (API-06).
+
+    Raises InvalidInput, or UnsupportedMediaType for anything that is not declared as JSON: so a form of
+    another site cannot call us without a preflight (API-07).
+    """
+    if request.mimetype != "application/json":
+        raise UnsupportedMediaType
+    try:
+        return model.model_validate(_read_json(request.get_data(cache=False)))
+    except ValidationError as error:
+        faults = {".".join(map(str, fault["loc"])) or "body": fault["type"] for fault in error.errors()}
+        raise InvalidInput(
+            **{field: _REASONS.get(kind, "wrong_type") for field, kind in faults.items()}
+        ) from None
+
+
+def bearer_token() -> str:
+    """The token of the ``Authorization`` header; nowhere else is looked (JWT-14). Raises Unauthenticated."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthenticated(token_given=False)
+    return token.strip()
+
+
+def _read_json(body: bytes) -> dict[str, Any]:
+    try:
+        value = json.loads(body.decode(), object_pairs_hook=_unique, parse_constant=_refuse)
+    except (ValueError, RecursionError):
+        raise InvalidInput(body="not_json") from None
+    if not isinstance(value, dict):
+        raise InvalidInput(body="wrong_type")
+    return value
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Two readers of a body with a name twice may take different ones: refuse it."""
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise ValueError("duplicate name")
+    return members
+
+
+def _refuse(constant: str) -> NoReturn:
+    raise ValueError(constant)

@@ -1,0 +1,38 @@
+"""Static files: fingerprinted in their address and cached for a year."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flask import Flask, Response, request
+
+_YEAR_S = 365 * 86_400
+
+
+def init_assets(app: Flask) -> None:
+    """Add each file's fingerprint to its address; let browsers keep what has the right one."""
+    folder = Path(str(app.static_folder))
+
+    def add_fingerprint(endpoint: str, values: dict[str, Any]) -> None:
+        if endpoint == "static" and "v" not in values:
+            values["v"] = fingerprint(folder / values["filename"])
+
+    def cache_asset(response: Response) -> Response:
+        if request.endpoint == "static" and response.status_code in (200, 304):
+            lasting = "v" in request.args
+            response.headers["Cache-Control"] = (
+                f"public, max-age={_YEAR_S}, immutable" if lasting else "public, max-age=300"
+            )
+        return response
+
+    app.url_defaults(add_fingerprint)
+    app.after_request(cache_asset)
+
+
+@cache
+def fingerprint(path: Path) -> str:
+    """The first 40 bits of a file's SHA-256; empty where there is no such file."""
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.is_file() else ""

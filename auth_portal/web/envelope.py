@@ -1,0 +1,38 @@
+"""The one shape of every answer under ``/api/`` (contract, section 2)."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime
+from typing import Any
+
+from flask import Response
+
+from auth_portal.db import utcnow
+
+
+def envelope(status: int, data: object = None, errors: list[str] | None = None) -> Response:
+    """A JSON answer with exactly the five members of the envelope."""
+    body = {
+        "isSuccess": status < 400,
+        "statusCode": status,
+        "data": data,
+        "errors": errors or [],
+        "timestamp": wire_time(utcnow()),
+    }
+    response = Response(json.dumps(body, ensure_ascii=False) + "\n", status, mimetype="application/json")
+    response.headers["Content-Type"] = "application/json; charset=utf-8"
+    return response
+
+
+def wire_time(moment: datetime) -> str:
+    """RFC 3339 in UTC with milliseconds and ``Z``."""
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03}Z"
+
+
+def is_api(path: str) -> bool:
+    """Whether a path belongs to the JSON API, unknown ones included."""
+    return path == "/api" or path.startswith("/api/")
+
+
+JsonObject = dict[str, Any]

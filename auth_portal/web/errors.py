@@ -1,0 +1,212 @@
+"""From a refusal to an answer: the one table error -> status, code, text; and the page for people.
+
+``contract_text`` is what the JSON API says to callers that send no ``Accept-Language``, to the letter
+(contract, section 2). Everybody else gets ``message`` in their language.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import structlog
+from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask_babel import get_locale, gettext
+from flask_wtf.csrf import CSRFError
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+from auth_portal import errors
+from auth_portal.db import UNAVAILABLE
+from auth_portal.web.envelope import envelope, is_api
+from auth_portal.web.i18n import accepted_locale
+
+log = structlog.get_logger("web")
+
+DATABASE_RETRY_S = 5
+
+
+def _(message: str) -> str:
+    """Marks a text for the catalogues; it is translated when it is shown."""
+    return message
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """How a refusal looks from outside."""
+
+    status: int
+    code: str
+    contract_text: str
+    message: str
+
+
+TABLE: dict[type[Exception], Refusal] = {
+    errors.InvalidInput: Refusal(400, "validation_failed", "Validation failed", _("Please check what you entered.")),
+    errors.CodeRefused: Refusal(
+        401, "code_invalid", "Doğrulama kodu hatalı veya süresi dolmuş", _("The code is wrong or has expired.")
+    ),
+    errors.Unauthenticated: Refusal(401, "unauthorized", "Unauthorized", _("Please sign in.")),
+    errors.AccountSuspended: Refusal(
+        403, "account_suspended", "Hesap kullanıma kapalı", _("This account is closed for use.")
+    ),
+    errors.ClientUnknown: Refusal(404, "client_unknown", "Resource not found", _("There is nothing here.")),
+    errors.ResendTooSoon: Refusal(
+        409,
+        "resend_too_soon",
+        "Resource already exists or cannot be changed in its current state",
+        _("A code was sent a moment ago. Please wait before you ask again."),
+    ),
+    errors.AlreadyRegistered: Refusal(
+        409,
+        "already_registered",
+        "Resource already exists or cannot be changed in its current state",
+        _("This address is already registered. Please sign in."),
+    ),
+    errors.TooManyRequests: Refusal(
+        429, "too_many_requests", "Too many requests", _("Too many requests. Please try again later.")
+    ),
+    errors.DeliveryFailed: Refusal(
+        500,
+        "delivery_failed",
+        "Email gönderilirken hata oluştu",
+        _("The letter could not be sent. Please try again."),
+    ),
+    errors.DatabaseUnavailable: Refusal(
+        503,
+        "service_unavailable",
+        "Service unavailable",
+        _("We cannot answer right now. Please try again in a moment."),
+    ),
+}
+"""Every refusal of ``errors.py``; a test fails where a row is missing."""
+
+HTTP: dict[int, Refusal] = {
+    400: Refusal(400, "bad_request", "Validation failed", _("The request could not be read.")),
+    403: Refusal(
+        403,
+        "forbidden",
+        "Forbidden",
+        _("The form could not be confirmed. Please allow cookies, go back and try again."),
+    ),
+    404: Refusal(404, "not_found", "Resource not found", _("There is nothing here.")),
+    405: Refusal(405, "method_not_allowed", "Method not allowed", _("This cannot be done here.")),
+    413: Refusal(413, "content_too_large", "Content too large", _("That was too much at once.")),
+    415: Refusal(
+        415, "unsupported_media_type", "Unsupported media type", _("Only application/json is accepted here.")
+    ),
+}
+"""What the framework itself refuses."""
+
+INTERNAL = Refusal(500, "internal_error", "Internal server error", _("Something went wrong on our side."))
+
+REASONS: dict[str, str] = {
+    "missing": _("is required"),
+    "not_an_address": _("is not an email address"),
+    "not_a_code": _("is not a code"),
+    "too_long": _("is too long"),
+    "not_printable": _("has characters that cannot be shown"),
+    "wrong_type": _("has the wrong type"),
+    "not_accepted": _("must be accepted"),
+    "not_json": _("is not valid JSON"),
+    "malformed": _("is malformed"),
+}
+"""What may be wrong with a field; the keys are ``InvalidInput``'s reasons."""
+
+_TITLES = {
+    400: _("That did not work"),
+    401: _("Please sign in"),
+    403: _("Not allowed"),
+    404: _("Page not found"),
+    405: _("Page not found"),
+    409: _("Already done"),
+    413: _("Too much at once"),
+    429: _("Too many requests"),
+    500: _("Something went wrong"),
+    503: _("Back in a moment"),
+}
+
+
+def init_errors(app: Flask) -> None:
+    """Answer every exception, known and unknown, in the shape its caller expects."""
+    app.register_error_handler(errors.PortalError, answer)
+    app.register_error_handler(CSRFError, _csrf)
+    app.register_error_handler(HTTPException, _http)
+    app.register_error_handler(Exception, _unknown)
+    for unavailable in UNAVAILABLE:
+        app.register_error_handler(unavailable, _database)
+
+
+def refusal_of(error: errors.PortalError) -> Refusal:
+    """The table's row of an error."""
+    return TABLE[type(error)]
+
+
+def answer(error: errors.PortalError) -> Response:
+    """The answer to a refusal, with the headers that its facts ask for."""
+    refusal = refusal_of(error)
+    details = []
+    if isinstance(error, errors.InvalidInput):
+        details = [f"{field}: {_say(REASONS[reason])}" for field, reason in error.faults.items()]
+    response = _render(refusal, details, getattr(error, "retry_after", None))
+    if isinstance(error, errors.TooManyRequests):
+        response.headers["RateLimit-Policy"] = f'"{error.limit}";q={error.quota};w={error.window}'
+        response.headers["RateLimit"] = f'"{error.limit}";r=0;t={error.retry_after}'
+    if isinstance(error, errors.Unauthenticated) and is_api(request.path):
+        known = ' error="invalid_token"' if error.token_given else ""
+        response.headers["WWW-Authenticate"] = f"Bearer{known}"
+    return response
+
+
+def _csrf(_error: CSRFError) -> Response:
+    return _render(HTTP[403])
+
+
+def _http(error: HTTPException) -> Response:
+    if error.code is None or error.code < 400:
+        return make_response(error.get_response())
+    refusal = HTTP.get(error.code) or Refusal(error.code, "refused", error.name, _("That did not work"))
+    response = _render(refusal)
+    if isinstance(error, MethodNotAllowed) and error.valid_methods:
+        response.headers["Allow"] = ", ".join(sorted(error.valid_methods))
+    return response
+
+
+def _database(error: Exception) -> Response:
+    log.error("database_unavailable", kind=type(error).__name__)
+    return _render(TABLE[errors.DatabaseUnavailable], retry_after=DATABASE_RETRY_S)
+
+
+def _unknown(error: Exception) -> Response:
+    log.error("unhandled_exception", kind=type(error).__name__, exc_info=error)
+    return _render(INTERNAL)
+
+
+def _say(text: str) -> str:
+    """A detail in the caller's language; English to API callers that named none."""
+    return gettext(text) if not is_api(request.path) or accepted_locale() else text
+
+
+def _render(refusal: Refusal, details: list[str] | None = None, retry_after: int | None = None) -> Response:
+    if is_api(request.path):
+        text = gettext(refusal.message) if accepted_locale() else refusal.contract_text
+        response = envelope(refusal.status, None, [text, *(details or [])])
+        response.headers["X-Error-Code"] = refusal.code
+        response.headers["Vary"] = "Accept-Language"
+    else:
+        response = _page(refusal, retry_after)
+    if retry_after is not None:
+        response.headers["Retry-After"] = str(retry_after)
+    return response
+
+
+def _page(refusal: Refusal, retry_after: int | None) -> Response:
+    g.error = refusal.code
+    get_locale()
+    page = render_template(
+        "pages/error.html",
+        title=gettext(_TITLES.get(refusal.status, _("That did not work"))),
+        text=gettext(refusal.message),
+        request_id=g.get("request_id", ""),
+        action=(gettext("Go to sign-in"), url_for("pages.login")),
+        retry_after=retry_after,
+    )
+    return make_response(page, refusal.status)

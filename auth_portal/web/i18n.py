@@ -1,0 +1,75 @@
+"""Which language an answer is in, and the list of those we have."""
+
+from __future__ import annotations
+
+from babel import Locale
+from flask import Flask, Response, g, request, url_for
+from flask_babel import Babel, get_locale
+
+from auth_portal.delivery.letters import TRANSLATIONS
+from auth_portal.settings import LOCALES
+from auth_portal.web.services import services
+
+COOKIE = "lang"
+_COOKIE_AGE = 365 * 86_400
+
+
+def init_i18n(app: Flask) -> None:
+    """Choose the language of each request; offer templates what they need to show and change it."""
+    Babel(app, locale_selector=choose_locale, default_translation_directories=str(TRANSLATIONS))
+    app.after_request(_keep_choice)
+    app.context_processor(_template_globals)
+
+
+def choose_locale() -> str:
+    """The person's choice (``?lang=``, then its cookie), else the browser's wish, else the portal's default."""
+    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
+        if wish in LOCALES:
+            return wish
+    return accepted_locale() or services().settings.default_locale
+
+
+def accepted_locale() -> str | None:
+    """The best of our languages that ``Accept-Language`` names; None without the header, or if it names none.
+
+    ``*`` (what some HTTP clients send by themselves) is no wish.
+    """
+    if "Accept-Language" not in request.headers:
+        return None
+    named = [(tag, quality) for tag, quality in request.accept_languages if tag != "*" and quality > 0]
+    for tag, _quality in named:
+        language = tag.replace("_", "-").partition("-")[0].lower()
+        if language in LOCALES:
+            return language
+    return None
+
+
+def letter_locale(wish: str | None) -> str:
+    """The language of a letter: the one asked for, if we have it, else that of the answer."""
+    language = (wish or "").replace("_", "-").partition("-")[0].lower()
+    return language if language in LOCALES else choose_locale()
+
+
+def _keep_choice(response: Response) -> Response:
+    choice = request.args.get("lang")
+    if choice in LOCALES and request.endpoint is not None and not request.path.startswith("/api"):
+        secure = services().settings.is_https
+        response.set_cookie(COOKIE, choice, max_age=_COOKIE_AGE, secure=secure, httponly=True, samesite="Lax")
+    return response
+
+
+def _template_globals() -> dict[str, object]:
+    locale = get_locale() or Locale.parse(services().settings.default_locale)
+    return {
+        "locale": str(locale),
+        "text_direction": locale.text_direction,
+        "languages": [(code, Locale.parse(code).get_language_name(code).capitalize()) for code in LOCALES],
+        "language_url": _language_url,
+    }
+
+
+def _language_url(code: str) -> str:
+    """This page in another language; a page that only answers POST falls back to the first one."""
+    if request.method == "GET" and request.endpoint is not None and "error" not in g:
+        return url_for(request.endpoint, **{**(request.view_args or {}), "lang": code})
+    return url_for("pages.login", lang=code)

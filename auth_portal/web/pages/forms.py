@@ -1,0 +1,48 @@
+"""The forms of the pages. Fields and CSRF only: what a value must be is decided in ``signin``."""
+
+from __future__ import annotations
+
+from flask_babel import gettext
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, HiddenField, StringField
+
+from auth_portal.errors import InvalidInput
+from auth_portal.web.errors import REASONS
+
+
+class EmailForm(FlaskForm):
+    """Where to send a code."""
+
+    email = StringField()
+
+
+class ResendForm(FlaskForm):
+    """Ask for the code again."""
+
+    email = HiddenField()
+
+
+class CodeForm(FlaskForm):
+    """The code that came. ``challenge`` says which one this page waits for, should there be several tabs."""
+
+    code = StringField()
+    challenge = HiddenField()
+
+
+class RegisterForm(FlaskForm):
+    """Who the person is."""
+
+    first_name = StringField()
+    last_name = StringField()
+    terms = BooleanField()
+
+
+class LogoutForm(FlaskForm):
+    """Sign out."""
+
+
+def show_faults(form: FlaskForm, fault: InvalidInput) -> None:
+    """Put the reasons of a refusal under the fields they are about."""
+    for field, reason in fault.faults.items():
+        text = gettext(REASONS[reason])
+        form[field].errors = [gettext("This %(reason)s.", reason=text)]

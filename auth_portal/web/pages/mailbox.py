@@ -1,0 +1,36 @@
+"""The development mailbox. Registered only where a development portal catches its mail."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, abort, make_response, render_template
+
+from auth_portal.delivery.mailbox import CaughtLetter, Mailbox
+from auth_portal.web.services import services
+
+blueprint = Blueprint("mailbox", __name__, url_prefix="/dev/mailbox")
+
+_LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-ancestors 'none'"
+
+
+@blueprint.get("")
+def index() -> str:
+    """The letters that were caught, newest first."""
+    return render_template("dev/mailbox.html", letters=_mailbox().letters())
+
+
+@blueprint.get("/<letter_id>.html")
+def letter(letter_id: str) -> Response:
+    """The HTML part of one letter, sandboxed."""
+    found: CaughtLetter | None = _mailbox().find(letter_id)
+    if found is None:
+        abort(404)
+    response = make_response(found.html)
+    response.headers["Content-Security-Policy"] = _LETTER_CSP
+    return response
+
+
+def _mailbox() -> Mailbox:
+    mailbox = services().mailbox
+    if mailbox is None:
+        abort(404)
+    return mailbox

@@ -1,0 +1,235 @@
+"""Enter the address, enter the code, complete the registration."""
+
+from __future__ import annotations
+
+import secrets
+from datetime import timedelta
+
+from flask import Blueprint, Response, flash, get_flashed_messages, make_response, redirect, render_template
+from flask import request, url_for
+from flask_babel import gettext
+
+from auth_portal.db import utcnow
+from auth_portal.errors import (
+    AlreadyRegistered,
+    CodeRefused,
+    DeliveryFailed,
+    InvalidInput,
+    PortalError,
+    ResendTooSoon,
+    Unauthenticated,
+)
+from auth_portal.signin.addresses import parse_email
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.challenges import Challenge
+from auth_portal.signin.codes import parse_code
+from auth_portal.signin.registration import PendingRegistration, parse_name
+from auth_portal.signin.sessions import LiveSession, OpenedSession
+from auth_portal.web.devices import device_of
+from auth_portal.web.errors import refusal_of
+from auth_portal.web.i18n import choose_locale
+from auth_portal.web.pages.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.pages.webmail import webmail_of
+from auth_portal.web.security import clear_cookie, get_cookie, set_cookie
+from auth_portal.web.services import services
+
+blueprint = Blueprint("pages", __name__)
+
+_BROWSER_LIFETIME = timedelta(days=1)
+
+
+@blueprint.get("/")
+def index() -> Response:
+    """The front door."""
+    return _to("pages.login")
+
+
+@blueprint.get("/login")
+def login() -> Response:
+    """Ask for the address."""
+    if current_session() is not None:
+        return _to("pages_account.account")
+    return _login_page(EmailForm())
+
+
+@blueprint.post("/login")
+def send_code() -> Response:
+    """Send a code to the address, or the same code again."""
+    form = EmailForm()
+    secret = get_cookie("browser") or secrets.token_urlsafe(24)
+    try:
+        destination = parse_email(form.email.data or "")
+        sent = services().otp.send_code(destination, _browser(secret), choose_locale())
+    except InvalidInput as fault:
+        show_faults(form, fault)
+        return _login_page(form, status=400)
+    except ResendTooSoon as error:
+        flash(
+            gettext(
+                "A code was sent a moment ago. You can have it sent again in %(seconds)s seconds.",
+                seconds=error.retry_after,
+            )
+        )
+    except DeliveryFailed as error:
+        refusal = refusal_of(error)
+        form.email.errors = [gettext(refusal.message)]
+        return _login_page(form, status=refusal.status)
+    else:
+        if sent.is_repeat:
+            flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
+    response = _to("pages.code")
+    set_cookie(response, "browser", secret, _BROWSER_LIFETIME)
+    return response
+
+
+@blueprint.get("/login/code")
+def code() -> Response:
+    """Ask for the code that was sent to this browser's address."""
+    challenge = _find_challenge(None)
+    if challenge is None or not challenge.is_open(utcnow()):
+        if current_session() is not None:
+            return _to("pages_account.account")
+        if challenge is None:
+            return _to("pages.login")
+    return _code_page(CodeForm(challenge=challenge.id), challenge)
+
+
+@blueprint.post("/login/code")
+def verify_code() -> Response:
+    """Check the code; sign in, or go on to the registration."""
+    form = CodeForm()
+    challenge = _find_challenge(form.challenge.data)
+    if challenge is None:
+        return _to("pages.login")
+    try:
+        typed = parse_code(form.code.data or "", challenge.code_length)
+        opened = services().otp.verify_code(
+            challenge.destination, typed, _browser(get_cookie("browser")), challenge.id
+        )
+    except InvalidInput as fault:
+        show_faults(form, fault)
+        return _code_page(form, challenge, status=400)
+    except CodeRefused as error:
+        if current_session() is not None and not challenge.is_open(utcnow()):
+            return _to("pages_account.account")
+        form.code.errors = [gettext("That code is not right.")]
+        return _code_page(form, challenge, refused=error)
+    if isinstance(opened, PendingRegistration):
+        response = _to("pages.register")
+        lifetime = services().settings.registration_ttl
+        set_cookie(response, "registration", opened.secret or "", lifetime)
+        return response
+    return _signed_in(opened)
+
+
+@blueprint.get("/register")
+def register() -> Response:
+    """Ask a new person for the name."""
+    pending = services().registrations.find_by_secret(get_cookie("registration"))
+    if pending is None:
+        return _to("pages.login" if current_session() is None else "pages_account.account")
+    return _register_page(RegisterForm(), pending)
+
+
+@blueprint.post("/register")
+def complete_registration() -> Response:
+    """Make the user and sign in."""
+    form = RegisterForm()
+    pending = services().registrations.find_by_secret(get_cookie("registration"))
+    if pending is None:
+        return _to("pages.login" if current_session() is None else "pages_account.account")
+    try:
+        names = _names(form)
+        opened = services().registrations.complete(
+            pending.id, **names, locale=choose_locale(), caller=_browser(get_cookie("browser"))
+        )
+    except InvalidInput as fault:
+        show_faults(form, fault)
+        return _register_page(form, pending, status=400)
+    except (AlreadyRegistered, Unauthenticated) as error:
+        flash(gettext(refusal_of(error).message))
+        response = _to("pages.login")
+    else:
+        response = _signed_in(opened)
+    clear_cookie(response, "registration")
+    return response
+
+
+def current_session() -> LiveSession | None:
+    """The live session of this browser."""
+    return services().sessions.find_by_secret(get_cookie("session"))
+
+
+def _names(form: RegisterForm) -> dict[str, str]:
+    """The names of the form. Raises InvalidInput with every fault at once."""
+    names, faults = {}, {}
+    for field in ("first_name", "last_name"):
+        try:
+            names[field] = parse_name(form[field].data or "", field)
+        except InvalidInput as fault:
+            faults |= fault.faults
+    if not form.terms.data:
+        faults["terms"] = "not_accepted"
+    if faults:
+        raise InvalidInput(**faults)
+    return names
+
+
+def _browser(secret: str) -> Caller:
+    return Caller.browser(secret, request.remote_addr, device_of(request.headers.get("User-Agent", "")))
+
+
+def _find_challenge(challenge_id: str | None) -> Challenge | None:
+    secret = get_cookie("browser")
+    return services().otp.find_challenge(_browser(secret), challenge_id or None) if secret else None
+
+
+def _signed_in(opened: OpenedSession) -> Response:
+    """Give the browser its new session; the one it had before dies (SES-04)."""
+    former = current_session()
+    if former is not None:
+        services().sessions.end_session(former.id)
+    response = _to("pages_account.account")
+    set_cookie(response, "session", opened.secret, services().settings.session_ttl)
+    return response
+
+
+def _to(endpoint: str) -> Response:
+    return make_response(redirect(url_for(endpoint), 303))
+
+
+def _notice() -> str | None:
+    return next(iter(get_flashed_messages()), None)
+
+
+def _login_page(form: EmailForm, status: int = 200) -> Response:
+    return make_response(render_template("pages/login.html", form=form, notice=_notice()), status)
+
+
+def _code_page(
+    form: CodeForm, challenge: Challenge, status: int = 200, refused: PortalError | None = None
+) -> Response:
+    now = utcnow()
+    attempts_left = getattr(refused, "attempts_left", None)
+    is_open = challenge.is_open(now) and (refused is None or bool(attempts_left))
+    resend_at = challenge.sent_at + services().settings.resend_after
+    page = render_template(
+        "pages/code.html",
+        form=form,
+        destination=challenge.destination.value,
+        code_length=challenge.code_length,
+        expires_at=challenge.expires_at,
+        expires_in=max(0, int((challenge.expires_at - now).total_seconds())),
+        resend_in=max(0, round((resend_at - now).total_seconds())),
+        attempts_left=attempts_left,
+        state="open" if is_open else "dead",
+        notice=_notice(),
+        resend_form=ResendForm(formdata=None, email=challenge.destination.value),
+        webmail=webmail_of(challenge.destination),
+    )
+    return make_response(page, refusal_of(refused).status if refused is not None else status)
+
+
+def _register_page(form: RegisterForm, pending: PendingRegistration, status: int = 200) -> Response:
+    page = render_template("pages/register.html", form=form, destination=pending.destination.value)
+    return make_response(page, status)

@@ -1,0 +1,123 @@
+"""What guards every door: response headers, cookies, cross-site checks, trusted proxies, CORS."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from flask import Flask, Response, request
+from flask_cors import CORS
+from flask_wtf.csrf import CSRFError, CSRFProtect
+from werkzeug.middleware.proxy_fix import ProxyFix
+
+from auth_portal.settings import Settings
+from auth_portal.web.envelope import is_api
+from auth_portal.web.services import services
+
+MAX_BODY = 64 * 1024
+_YEAR_S = 365 * 86_400
+
+CSP = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; "
+    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; object-src 'none'; "
+    "require-trusted-types-for 'script'; trusted-types 'none'"
+)
+_HEADERS = {
+    "Content-Security-Policy": CSP,
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), geolocation=(), microphone=(), otp-credentials=(self), payment=(), usb=()",
+}
+
+csrf = CSRFProtect()
+
+
+def init_security(app: Flask, settings: Settings) -> None:
+    """Install the guards."""
+    app.config.update(
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        MAX_FORM_PARTS=50,
+        SESSION_COOKIE_NAME=cookie_name(settings, "form"),
+        SESSION_COOKIE_SECURE=settings.is_https,
+        SESSION_COOKIE_HTTPONLY=True,
+        SESSION_COOKIE_SAMESITE="Lax",
+        WTF_CSRF_TIME_LIMIT=None,
+        # Flask-WTF would compare the Referer, which our Referrer-Policy forbids; see _check_origin.
+        WTF_CSRF_SSL_STRICT=False,
+    )
+    csrf.init_app(app)
+    app.before_request(_check_origin)
+    app.after_request(_set_headers)
+    if settings.trusted_proxies:
+        count = settings.trusted_proxies
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=count, x_proto=count)  # type: ignore[method-assign]
+    if settings.allowed_origins:
+        CORS(
+            app,
+            resources={r"/api/*": {"origins": list(settings.allowed_origins)}},
+            allow_headers=["Authorization", "Content-Type", "Accept-Language"],
+            expose_headers=["Retry-After", "X-Error-Code", "X-Request-Id", "RateLimit", "RateLimit-Policy"],
+            methods=["GET", "POST", "PATCH", "DELETE"],
+            max_age=600,
+        )
+
+
+def cookie_name(settings: Settings, name: str) -> str:
+    """``__Host-`` where the portal is reached over TLS, so that no other host can set it (SES-02)."""
+    return f"__Host-{name}" if settings.is_https else f"portal-{name}"
+
+
+def set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
+    """Set one of our cookies: HttpOnly, Lax, whole site, Secure over TLS."""
+    settings = services().settings
+    response.set_cookie(
+        cookie_name(settings, name),
+        value,
+        max_age=min(int(lifetime.total_seconds()), 400 * 86_400),
+        secure=settings.is_https,
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def get_cookie(name: str) -> str:
+    """The value of one of our cookies, or an empty text."""
+    return request.cookies.get(cookie_name(services().settings, name), "")
+
+
+def clear_cookie(response: Response, name: str) -> None:
+    """Make the browser forget one of our cookies."""
+    settings = services().settings
+    response.delete_cookie(
+        cookie_name(settings, name), secure=settings.is_https, httponly=True, samesite="Lax"
+    )
+
+
+def _check_origin() -> None:
+    """Refuse a form that another site posts, beside its CSRF token (SES-16).
+
+    Browsers that know Sec-Fetch-Site are judged by it. ``Origin: null`` says nothing: that is what our own
+    forms send under ``Referrer-Policy: no-referrer``.
+    """
+    if request.method in ("GET", "HEAD", "OPTIONS") or is_api(request.path):
+        return
+    site = request.headers.get("Sec-Fetch-Site")
+    if site is not None:
+        if site not in ("same-origin", "none"):
+            raise CSRFError("cross-site form")
+        return
+    origin = request.headers.get("Origin", "null")
+    if origin not in ("null", services().settings.public_origin, f"{request.scheme}://{request.host}"):
+        raise CSRFError("cross-origin form")
+
+
+def _set_headers(response: Response) -> Response:
+    for name, value in _HEADERS.items():
+        response.headers.setdefault(name, value)
+    if services().settings.is_https:
+        response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}; includeSubDomains")
+    if "Cache-Control" not in response.headers:
+        response.headers["Cache-Control"] = "no-store"
+    return response

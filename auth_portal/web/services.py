@@ -1,0 +1,38 @@
+"""The services that the doors use, wired by ``app.py``; kept with the application."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import cast
+
+from flask import current_app
+from sqlalchemy import Engine
+
+from auth_portal.delivery.mailbox import Mailbox
+from auth_portal.settings import Settings
+from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.otp import OtpService
+from auth_portal.signin.registration import RegistrationService
+from auth_portal.signin.sessions import SessionService
+from auth_portal.signin.tokens import TokenIssuer
+from auth_portal.signin.users import UserService
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """One of each. ``mailbox`` is there only where a development portal catches its mail."""
+
+    settings: Settings
+    engine: Engine
+    keys: SigningKeys
+    tokens: TokenIssuer
+    sessions: SessionService
+    registrations: RegistrationService
+    users: UserService
+    otp: OtpService
+    mailbox: Mailbox | None
+
+
+def services() -> Services:
+    """The services of the running application."""
+    return cast(Services, current_app.extensions["auth_portal"])
