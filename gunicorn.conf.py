@@ -33,8 +33,29 @@ errorlog = "-"
 loglevel = "warning"
 
 
+def on_starting(_server: Any) -> None:
+    """In development, bring the database up to date before the first worker; production does that by command."""
+    if _settings is None or not _settings.is_development:
+        return
+    from auth_portal import schema
+    from wsgi import app
+
+    engine = app.extensions["auth_portal"].engine
+    schema.upgrade(engine)
+    engine.dispose()
+
+
+def when_ready(_server: Any) -> None:
+    """Tell a newcomer where to click."""
+    if _settings is not None and _settings.is_development:
+        print(f"\n  Portal   {_settings.public_url}/login")  # noqa: T201
+        if not _settings.mail_url:
+            print(f"  Mailbox  {_settings.public_url}/dev/mailbox")  # noqa: T201
+        print("  Stop     Ctrl-C\n", flush=True)  # noqa: T201
+
+
 def post_fork(_server: Any, _worker: Any) -> None:
     """A forked worker must not share the parent's database connections."""
-    from wsgi import app  # noqa: PLC0415
+    from wsgi import app
 
     app.extensions["auth_portal"].engine.dispose(close=False)

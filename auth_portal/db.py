@@ -12,13 +12,16 @@ from datetime import UTC, datetime
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, event, exc, make_url
+from sqlalchemy import DateTime, Dialect, Engine, MetaData, Row, event, exc, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
 
 UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """What SQLAlchemy raises when the database is away, locked for too long, or the pool is used up."""
+
+AnyRow = Row[*tuple[Any, ...]]
+"""A result row, whatever its columns."""
 
 _BUSY_TIMEOUT_MS = 5_000
 _CONNECT_TIMEOUT_S = 3
@@ -132,7 +135,7 @@ def _ping_idle(connection: Any, record: Any, _proxy: object) -> None:
 
 def connection_errors() -> tuple[type[Exception], ...]:
     """The driver's own words for a lost PostgreSQL connection."""
-    import psycopg  # noqa: PLC0415  SQLite installations never load it
+    import psycopg
 
     return (psycopg.OperationalError, psycopg.InterfaceError)
 

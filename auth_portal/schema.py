@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import cast
 
 from alembic import command
 from alembic.config import Config
@@ -49,7 +48,7 @@ def is_current(connection: Connection) -> bool:
 
 @cache
 def _head() -> str | None:
-    return cast("str | None", ScriptDirectory(str(MIGRATIONS)).get_current_head())
+    return ScriptDirectory(str(MIGRATIONS)).get_current_head()
 
 
 def _config(connection: Connection) -> Config:

@@ -36,7 +36,10 @@ def show(rows: Sequence[dict[str, Any]], *, as_json: bool) -> None:
     if not plain:
         click.echo("none", err=True)
         return
-    cells = [list(plain[0]), *[["" if value is None else str(value) for value in row.values()] for row in plain]]
+    cells = [
+        list(plain[0]),
+        *[["" if value is None else str(value) for value in row.values()] for row in plain],
+    ]
     widths = [max(len(row[column]) for row in cells) for column in range(len(cells[0]))]
     for row in cells:
         click.echo("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -29,7 +29,13 @@ def doctor(as_json: bool) -> None:
         with services.engine.connect() as connection:
             current = schema.is_current(connection)
         rows.append({"check": "database", "ok": True, "detail": services.engine.dialect.name})
-        rows.append({"check": "schema", "ok": current, "detail": "current" if current else "run: auth-portal db upgrade"})
+        rows.append(
+            {
+                "check": "schema",
+                "ok": current,
+                "detail": "current" if current else "run: auth-portal db upgrade",
+            }
+        )
         signing = services.keys.published() if current else []
         rows.append({"check": "signing keys", "ok": bool(signing), "detail": f"{len(signing)} published"})
     except SQLAlchemyError as error:

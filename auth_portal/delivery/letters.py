@@ -35,7 +35,9 @@ class Letters:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
-        self._environments = {locale: _environment(settings, locale, self._translations[locale]) for locale in LOCALES}
+        self._environments = {
+            locale: _environment(settings, locale, self._translations[locale]) for locale in LOCALES
+        }
 
     def code(self, letter: CodeLetter) -> Message:
         """The letter with a code (MAIL-04, MAIL-12, OTP-29)."""
@@ -79,8 +81,6 @@ def _environment(settings: Settings, locale: str, translations: NullTranslations
         autoescape=lambda name: name is None or name.endswith(".html"),
         undefined=StrictUndefined,
         auto_reload=False,
-        trim_blocks=True,
-        lstrip_blocks=True,
         extensions=["jinja2.ext.i18n"],
     )
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]

@@ -13,7 +13,6 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import cast
 
 from auth_portal.delivery.message import Message
 
@@ -58,7 +57,7 @@ class Mailbox:
 
 
 def _letter(path: Path) -> CaughtLetter:
-    parsed = cast(EmailMessage, message_from_bytes(path.read_bytes(), policy=policy.default))
+    parsed = message_from_bytes(path.read_bytes(), EmailMessage, policy=policy.default)
     text = _body(parsed, "plain")
     code = _CODE.search(text)
     return CaughtLetter(

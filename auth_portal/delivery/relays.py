@@ -86,7 +86,7 @@ class _Connection(flask_mail.Connection):
     host: _Smtp | None
 
     def __init__(self, relay: Relay, ehlo_name: str, context: ssl.SSLContext) -> None:
-        super().__init__(_STATE)
+        super().__init__(_STATE)  # type: ignore[arg-type]  what Flask-Mail itself passes
         self._relay = relay
         self._ehlo_name = ehlo_name
         self._context = context

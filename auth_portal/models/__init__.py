@@ -6,4 +6,13 @@ from auth_portal.models.session import RefreshToken, Session
 from auth_portal.models.signing_key import SigningKey
 from auth_portal.models.user import Identifier, Registration, User
 
-__all__ = ["Challenge", "Identifier", "RefreshToken", "Registration", "SendLimit", "Session", "SigningKey", "User"]
+__all__ = [
+    "Challenge",
+    "Identifier",
+    "RefreshToken",
+    "Registration",
+    "SendLimit",
+    "Session",
+    "SigningKey",
+    "User",
+]

@@ -14,7 +14,6 @@ from typing import Any
 from sqlalchemy import (
     ColumnElement,
     Connection,
-    Row,
     and_,
     bindparam,
     case,
@@ -26,7 +25,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from auth_portal.db import upsert
+from auth_portal.db import AnyRow, upsert
 from auth_portal.models import Challenge as Table
 from auth_portal.models import Identifier
 from auth_portal.signin.addresses import Destination
@@ -156,7 +155,7 @@ class Statements:
         return _challenge(row) if row else None
 
 
-def _challenge(row: Row[Any]) -> Challenge:
+def _challenge(row: AnyRow) -> Challenge:
     return Challenge(
         id=row.id,
         destination=Destination(row.channel, row.destination),
@@ -209,8 +208,18 @@ def _upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user
         Table.attempts < Table.attempts_allowed,
         Table.key_id.in_(key_ids),
     )
-    renewed = ("id", "key_id", "code_length", "attempts", "attempts_allowed", "foreign_attempts", "created_at")
-    changes = {name: case((lives, getattr(Table, name)), else_=insert.excluded[name]) for name in renewed}
+    renewed = (
+        "id",
+        "key_id",
+        "code_length",
+        "attempts",
+        "attempts_allowed",
+        "foreign_attempts",
+        "created_at",
+    )
+    changes: dict[str, Any] = {
+        name: case((lives, getattr(Table, name)), else_=insert.excluded[name]) for name in renewed
+    }
     changes |= {
         "expires_at": case((lives, Table.expires_at), else_=insert.excluded.expires_at),
         "send_count": case((lives, Table.send_count + 1), else_=1),

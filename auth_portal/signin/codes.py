@@ -13,9 +13,7 @@ import unicodedata
 from auth_portal.errors import InvalidInput
 from auth_portal.signin.keyring import KeyRing
 
-_DIGITS = str.maketrans(
-    {chr(start + digit): str(digit) for start in (0xFF10, 0x0660, 0x06F0) for digit in range(10)}
-)
+_DIGITS = str.maketrans({chr(start + digit): str(digit) for start in (0xFF10, 0x0660, 0x06F0) for digit in range(10)})
 _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015\u2212\uff0d]+")
 _MAX_TYPED = 64
 

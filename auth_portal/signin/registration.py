@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_portal.db import utcnow
+from auth_portal.db import AnyRow, utcnow
 from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
 from auth_portal.models import Identifier, Registration, User
 from auth_portal.settings import Settings
@@ -114,7 +114,7 @@ class RegistrationService:
         return AlreadyRegistered() if completed_at else Unauthenticated()
 
 
-def _identifier(proof: Row[Any], user_id: str) -> dict[str, Any]:
+def _identifier(proof: AnyRow, user_id: str) -> dict[str, Any]:
     return {
         "channel": proof.channel,
         "value": proof.destination,

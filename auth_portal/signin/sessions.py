@@ -9,11 +9,10 @@ from __future__ import annotations
 import secrets
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from auth_portal.db import utcnow
+from auth_portal.db import AnyRow, utcnow
 from auth_portal.errors import Unauthenticated
 from auth_portal.models import RefreshToken, Session, User
 from auth_portal.settings import Settings
@@ -127,9 +126,7 @@ class SessionService:
         if successor is None or row is None:
             raise Unauthenticated
         live = _live(row)
-        return OpenedSession(
-            live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor
-        )
+        return OpenedSession(live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor)
 
     def _repeat(self, connection: Connection, token: str, now: datetime) -> tuple[str | None, str]:
         used = connection.execute(_READ_REFRESH, {"hash": digest(token)}).first()
@@ -154,7 +151,7 @@ class SessionService:
         connection.execute(_INSERT_REFRESH, row)
 
 
-def _live(row: Row[Any]) -> LiveSession:
+def _live(row: AnyRow) -> LiveSession:
     return LiveSession(row.session_id, profile_of(row), row.authenticated_at, row.expires_at)
 
 

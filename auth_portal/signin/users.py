@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, Row, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
-from auth_portal.db import utcnow
+from auth_portal.db import AnyRow, utcnow
 from auth_portal.models import Identifier, Session, User
 from auth_portal.signin.addresses import Destination
 
@@ -52,7 +51,7 @@ _BY_ID = select(*USER_COLUMNS).where(User.id == bindparam("user_id"))
 _NEWEST = select(*USER_COLUMNS).order_by(User.created_at.desc(), User.id).limit(bindparam("most"))
 
 
-def profile_of(row: Row[Any]) -> Profile:
+def profile_of(row: AnyRow) -> Profile:
     """The profile that a row of ``USER_COLUMNS`` says."""
     return Profile(
         id=row.id,

@@ -42,7 +42,10 @@ class Refusal:
 TABLE: dict[type[Exception], Refusal] = {
     errors.InvalidInput: Refusal(400, "validation_failed", "Validation failed", _("Please check what you entered.")),
     errors.CodeRefused: Refusal(
-        401, "code_invalid", "Doğrulama kodu hatalı veya süresi dolmuş", _("The code is wrong or has expired.")
+        401,
+        "code_invalid",
+        "Doğrulama kodu hatalı veya süresi dolmuş",
+        _("The code is wrong or has expired."),
     ),
     errors.Unauthenticated: Refusal(401, "unauthorized", "Unauthorized", _("Please sign in.")),
     errors.AccountSuspended: Refusal(

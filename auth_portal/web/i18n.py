@@ -63,7 +63,7 @@ def _template_globals() -> dict[str, object]:
     return {
         "locale": str(locale),
         "text_direction": locale.text_direction,
-        "languages": [(code, Locale.parse(code).get_language_name(code).capitalize()) for code in LOCALES],
+        "languages": [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in LOCALES],
         "language_url": _language_url,
     }
 

@@ -90,9 +90,7 @@ def get_cookie(name: str) -> str:
 def clear_cookie(response: Response, name: str) -> None:
     """Make the browser forget one of our cookies."""
     settings = services().settings
-    response.delete_cookie(
-        cookie_name(settings, name), secure=settings.is_https, httponly=True, samesite="Lax"
-    )
+    response.delete_cookie(cookie_name(settings, name), secure=settings.is_https, httponly=True, samesite="Lax")
 
 
 def _check_origin() -> None:

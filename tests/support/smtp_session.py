@@ -203,7 +203,7 @@ class Session:
         assert self._rules.context is not None
         self._file.close()  # and with it whatever a client has said too early
         with self._wrapping:
-            self._socket.getpeername()  # of a dead connection wrap_socket() would leak the socket that it makes
+            self._socket.getpeername()  # wrap_socket() would leak its socket of a dead connection
             # The handshake is a step of its own, so that hang_up() finds the socket that took over.
             self._socket = self._rules.context.wrap_socket(
                 self._socket, server_side=True, do_handshake_on_connect=False

@@ -88,9 +88,7 @@ def parse_body(model: type[AnyInput]) -> AnyInput:
         return model.model_validate(_read_json(request.get_data(cache=False)))
     except ValidationError as error:
         faults = {".".join(map(str, fault["loc"])) or "body": fault["type"] for fault in error.errors()}
-        raise InvalidInput(
-            **{field: _REASONS.get(kind, "wrong_type") for field, kind in faults.items()}
-        ) from None
+        raise InvalidInput(**{field: _REASONS.get(kind, "wrong_type") for field, kind in faults.items()}) from None
 
 
 def bearer_token() -> str:

@@ -5,8 +5,17 @@ from __future__ import annotations
 import secrets
 from datetime import timedelta
 
-from flask import Blueprint, Response, flash, get_flashed_messages, make_response, redirect, render_template
-from flask import request, url_for
+from flask import (
+    Blueprint,
+    Response,
+    flash,
+    get_flashed_messages,
+    make_response,
+    redirect,
+    render_template,
+    request,
+    url_for,
+)
 from flask_babel import gettext
 
 from auth_portal.db import utcnow
@@ -162,7 +171,8 @@ def current_session() -> LiveSession | None:
 
 def _names(form: RegisterForm) -> dict[str, str]:
     """The names of the form. Raises InvalidInput with every fault at once."""
-    names, faults = {}, {}
+    names: dict[str, str] = {}
+    faults: dict[str, str] = {}
     for field in ("first_name", "last_name"):
         try:
             names[field] = parse_name(form[field].data or "", field)
@@ -199,7 +209,7 @@ def _to(endpoint: str) -> Response:
 
 
 def _notice() -> str | None:
-    return next(iter(get_flashed_messages()), None)
+    return next((str(message) for message in get_flashed_messages()), None)
 
 
 def _login_page(form: EmailForm, status: int = 200) -> Response:
