@@ -28,6 +28,8 @@ limit_request_field_size = 8_190
 # The portal believes proxies by TRUSTED_PROXIES only; gunicorn must not set the scheme on its own.
 forwarded_allow_ips = ""
 secure_scheme_headers: dict[str, str] = {}
+# Its path would be the same for every portal of this account.
+control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"

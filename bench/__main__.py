@@ -43,9 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--only", choices=_PROGRAMS, help="measure one program alone")
     parser.add_argument("--sign-ins", type=int, help="per program, concurrency and round (default: 240)")
     parser.add_argument("--rounds", type=int, help="figures are medians of so many (default: 5)")
-    parser.add_argument(
-        "--workers", type=int, default=2, help="gunicorn workers of each program (default: 2)"
-    )
+    parser.add_argument("--workers", type=int, default=2, help="gunicorn workers of each program (default: 2)")
     parser.add_argument("--threads", type=int, default=8, help="threads of each worker (default: 8)")
     parser.add_argument("--markdown", type=Path, metavar="FILE", help="write the result there, too")
     return parser

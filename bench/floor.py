@@ -65,13 +65,9 @@ class Floor:
 
     def send_code(self, email: str) -> dict[str, Any]:
         """Open or repeat a challenge, commit, and hand the letter to the relay."""
-        challenge_id, expires_at = self._store().open_challenge(
-            email, secrets.token_urlsafe(24), int(time.time())
-        )
+        challenge_id, expires_at = self._store().open_challenge(email, secrets.token_urlsafe(24), int(time.time()))
         date = time.strftime("%a, %d %b %Y %H:%M:%S +0000", time.gmtime())
-        letter = LETTER.format(
-            email=email, code=self._code(challenge_id), mail_id=secrets.token_hex(12), date=date
-        )
+        letter = LETTER.format(email=email, code=self._code(challenge_id), mail_id=secrets.token_hex(12), date=date)
         self._relay().sendmail(SENDER, [email], letter.encode())
         expiry = datetime.fromtimestamp(expires_at, UTC).isoformat()
         return {"email": email, "challengeId": challenge_id, "codeLength": 4, "expiresAt": expiry}

@@ -36,9 +36,7 @@ ON CONFLICT (email) DO UPDATE SET
     expires_at = CASE WHEN {_LIVE} THEN challenge.expires_at ELSE excluded.expires_at END,
     used = 0
 RETURNING id, expires_at"""
-_TAKE_ATTEMPT = (
-    f"UPDATE challenge SET attempts = attempts + 1 WHERE email = ? AND id = ? AND {_LIVE} RETURNING id"
-)
+_TAKE_ATTEMPT = f"UPDATE challenge SET attempts = attempts + 1 WHERE email = ? AND id = ? AND {_LIVE} RETURNING id"
 _CONSUME = "UPDATE challenge SET used = 1 WHERE email = ? AND id = ? AND used = 0"
 _FIND_USER = "SELECT id FROM users WHERE email = ?"
 _START_SESSION = "INSERT INTO session (id, user_id, created_at, expires_at) VALUES (?, ?, ?, ?)"
@@ -94,9 +92,7 @@ class FloorStore:
         """Count a guess if one is left: 1 statement, 1 commit."""
         return self._connection.execute(self._take_attempt, (email, challenge_id, now)).fetchone() is not None
 
-    def sign_in(
-        self, email: str, challenge_id: str, session_id: str, token_hash: str, now: int
-    ) -> int | None:
+    def sign_in(self, email: str, challenge_id: str, session_id: str, token_hash: str, now: int) -> int | None:
         """Consume the code, open the session and keep the refresh token: 4 statements, 1 commit."""
         execute = self._connection.execute
         with self._transaction():

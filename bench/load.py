@@ -64,9 +64,7 @@ class Load:
                 faults.append(fault)
                 gate.abort()
 
-        users = [
-            threading.Thread(target=virtual_user, args=(name,), daemon=True) for name in addresses[:at_once]
-        ]
+        users = [threading.Thread(target=virtual_user, args=(name,), daemon=True) for name in addresses[:at_once]]
         for user in users:
             user.start()
         try:

@@ -57,9 +57,7 @@ def measure(plan: Plan, tell: Callable[[str], None]) -> list[Sample]:
     with Sink() as sink:
         setup = Setup(sink.port, plan.workers, plan.threads)
         return [
-            sample
-            for database in plan.databases
-            for sample in _measure_database(database, plan, setup, sink, tell)
+            sample for database in plan.databases for sample in _measure_database(database, plan, setup, sink, tell)
         ]
 
 

@@ -6,9 +6,10 @@ own, of the database server's. With SQLite the database runs inside the server.
 
 import statistics
 from collections.abc import Callable, Iterable, Sequence
+from itertools import product
 
 from bench.load import Window
-from bench.measure import Database, Plan, Sample
+from bench.measure import AT_ONCE, Database, Plan, Sample
 from bench.programs import Program
 
 CPU_TARGET = 2.0
@@ -42,26 +43,25 @@ _COLUMNS: tuple[tuple[str, Figure, str], ...] = (
 
 
 def table(samples: Sequence[Sample], plan: Plan) -> str:
-    """Return the table as aligned Markdown: a row for each database, size and concurrency."""
-    head = ["database", "users", "at once"]
-    head += [f"{title}: {program}" for title, _, _ in _COLUMNS for program in plan.programs]
+    """Return the table as aligned Markdown: a row for each database, size and concurrency.
+
+    A cell has the programs' figures side by side, in the order that the head names.
+    """
+    order = " / ".join(plan.programs)
+    head = ["database", "users", "at once", *(title for title, _, _ in _COLUMNS)]
     rows = []
-    for database, users, at_once in dict.fromkeys(
-        (item.database, item.users, item.at_once) for item in samples
-    ):
-        here = [
-            item
-            for item in samples
-            if (item.database, item.users, item.at_once) == (database, users, at_once)
-        ]
+    for database, users, at_once in product(plan.databases, plan.users, AT_ONCE):
+        here = [item for item in samples if (item.database, item.users, item.at_once) == (database, users, at_once)]
         row = [database, f"{users:,}", str(at_once)]
         for title, figure, form in _COLUMNS:
-            for program in plan.programs:
-                inside = database == "sqlite" and title == "database CPU ms"
-                value = statistics.median(figure(item.window) for item in here if item.program == program)
-                row.append("in server" if inside else format(value, form))
+            medians = [
+                statistics.median(figure(item.window) for item in here if item.program == program)
+                for program in plan.programs
+            ]
+            inside = database == "sqlite" and title == "database CPU ms"
+            row.append("in server" if inside else " / ".join(format(median, form) for median in medians))
         rows.append(row)
-    return _aligned(head, rows)
+    return f"Figures are {order}; CPU is per complete sign-in.\n\n{_aligned(head, rows)}"
 
 
 def _aligned(head: list[str], rows: list[list[str]]) -> str:
@@ -104,12 +104,8 @@ def ratios(samples: Sequence[Sample], plan: Plan) -> list[str]:
     for database in plan.databases:
         if len(plan.programs) > 1:
             for users in plan.users:
-                pair = [
-                    costs.of(database, users, program, with_database=False) for program in ("portal", "floor")
-                ]
-                lines.append(
-                    _verdict(f"{database}, {users:,} users: portal / floor", _ratio(*pair), CPU_TARGET)
-                )
+                pair = [costs.of(database, users, program, with_database=False) for program in ("portal", "floor")]
+                lines.append(_verdict(f"{database}, {users:,} users: portal / floor", _ratio(*pair), CPU_TARGET))
         if len(plan.users) > 1:
             few, many = min(plan.users), max(plan.users)
             for program in plan.programs:

@@ -54,9 +54,7 @@ class _Conversation(socketserver.StreamRequestHandler):
         while line := self.rfile.readline():
             verb = line[:4].upper()
             if verb in (b"EHLO", b"HELO"):
-                self._say(
-                    b"250-sink\r\n250-8BITMIME\r\n250 SIZE 10000000" if verb == b"EHLO" else b"250 sink"
-                )
+                self._say(b"250-sink\r\n250-8BITMIME\r\n250 SIZE 10000000" if verb == b"EHLO" else b"250 sink")
             elif verb == b"RCPT":
                 address = _ADDRESS.search(line)
                 recipients.append(address.group(1).decode().lower() if address else "")

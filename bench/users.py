@@ -56,15 +56,11 @@ def fill_floor(database_url: str, users: int) -> None:
     _fill(database_url, users, _FLOOR_SQLITE, _FLOOR_POSTGRESQL)
 
 
-def _fill(
-    database_url: str, users: int, on_sqlite: Sequence[str], on_postgresql: Sequence[LiteralString]
-) -> None:
+def _fill(database_url: str, users: int, on_sqlite: Sequence[str], on_postgresql: Sequence[LiteralString]) -> None:
     if not database_url.startswith("sqlite"):
         _fill_postgresql(database_url, users, on_postgresql)
         return
-    with closing(
-        sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)
-    ) as connection:
+    with closing(sqlite3.connect(database_url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
         for pragma in ("busy_timeout = 60000", "foreign_keys = OFF", "cache_size = -400000"):
             connection.execute(f"PRAGMA {pragma}")
         connection.execute("BEGIN IMMEDIATE")

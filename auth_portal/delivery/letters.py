@@ -14,7 +14,7 @@ from pathlib import Path
 from babel import Locale
 from babel.dates import format_datetime
 from babel.support import NullTranslations, Translations
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
@@ -78,7 +78,7 @@ class Letters:
 def _environment(settings: Settings, locale: str, translations: NullTranslations) -> Environment:
     environment = Environment(
         loader=FileSystemLoader(ROOT / "templates"),
-        autoescape=lambda name: name is None or name.endswith(".html"),
+        autoescape=select_autoescape(("html",), default_for_string=True),
         undefined=StrictUndefined,
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],

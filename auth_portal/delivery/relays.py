@@ -59,6 +59,10 @@ class _Smtp(smtplib.SMTP):
 
     deadline: float
 
+    def __del__(self) -> None:
+        """A worker thread that ends leaves its kept connection behind."""
+        self.close()
+
     def remaining(self) -> float:
         left = self.deadline - time.monotonic()
         if left <= 0:
@@ -86,7 +90,7 @@ class _Connection(flask_mail.Connection):
     host: _Smtp | None
 
     def __init__(self, relay: Relay, ehlo_name: str, context: ssl.SSLContext) -> None:
-        super().__init__(_STATE)  # type: ignore[arg-type]  what Flask-Mail itself passes
+        super().__init__(_STATE)  # type: ignore[arg-type]
         self._relay = relay
         self._ehlo_name = ehlo_name
         self._context = context

@@ -75,9 +75,7 @@ class Api:
         """Sign in with a code from a mail."""
         return self.post("/api/v1/auth/login-otp-email", {"email": email, "code": code, **extra})
 
-    def request(
-        self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None
-    ) -> Answer:
+    def request(self, method: str, path: str, body: Any = None, headers: Mapping[str, str] | None = None) -> Answer:
         """Send one request and read the whole answer; OSError or HTTPException on a broken connection."""
         payload = body if body is None or isinstance(body, bytes) else json.dumps(body).encode()
         fields = {"Accept": "application/json"} | (

@@ -42,9 +42,7 @@ def make_certificate(hostname: str, directory: Path) -> ServerCertificate:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     with tempfile.TemporaryDirectory() as scratch:  # the ssl module takes a key from a file only
         chain = Path(scratch) / "chain.pem"
-        chain.write_bytes(
-            _pem(key) + leaf.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM)
-        )
+        chain.write_bytes(_pem(key) + leaf.sign(ca_key, hashes.SHA256()).public_bytes(serialization.Encoding.PEM))
         context.load_cert_chain(chain)
     return ServerCertificate(context, ca_file)
 

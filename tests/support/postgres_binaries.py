@@ -35,9 +35,7 @@ class Account:
     uid: int | None = None
     gid: int | None = None
 
-    def run(
-        self, command: list[str], cwd: Path | str, timeout: float = 120
-    ) -> subprocess.CompletedProcess[str]:
+    def run(self, command: list[str], cwd: Path | str, timeout: float = 120) -> subprocess.CompletedProcess[str]:
         """Run a program to its end as this account; stdout holds both of its outputs."""
         return subprocess.run(
             command,

@@ -121,9 +121,7 @@ class MailSink:
         """Return the `count`-th mail to this address once it is there; else TimeoutError after `timeout`."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.sent_to(recipient)) >= count, timeout):
-                raise TimeoutError(
-                    f"no mail number {count} to {recipient} within {timeout} s: {self.messages}"
-                )
+                raise TimeoutError(f"no mail number {count} to {recipient} within {timeout} s: {self.messages}")
             return self.sent_to(recipient)[count - 1]
 
     def _keep(self, mail: ReceivedMail) -> None:
