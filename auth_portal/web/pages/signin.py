@@ -75,7 +75,7 @@ def send_code() -> Response:
     except ResendTooSoon as error:
         flash(
             gettext(
-                "A code was sent a moment ago. You can have it sent again in %(seconds)s seconds.",
+                "A code was sent a moment ago. It can be sent again in %(seconds)s s.",
                 seconds=error.retry_after,
             )
         )
