@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import structlog
 from flask import Flask
 
 from auth_portal.db import configure_engine, db, engine_options
@@ -9,7 +10,7 @@ from auth_portal.delivery.deliverer import MailDeliverer
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.mailbox import Mailbox
 from auth_portal.delivery.relays import Handover, SmtpRelay
-from auth_portal.settings import ROOT, Settings, load_settings, parse_relay
+from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.otp import OtpService
@@ -32,7 +33,11 @@ def create_app(settings: Settings | None = None) -> Flask:
     """The portal as a WSGI application. Raises SettingsError where it may not run."""
     settings = settings or load_settings()
     configure_logging(settings.log_level)
+    if unknown := unknown_names():
+        structlog.get_logger("settings").warning("unknown_settings", names=unknown)
     app = Flask("auth_portal", static_folder=ROOT / "static", template_folder=ROOT / "templates")
+    # A path written in two ways must not be two paths to whatever stands in front of us.
+    app.url_map.merge_slashes = False
     _configure(app, settings)
     db.init_app(app)
     app.extensions["auth_portal"] = _build_services(app, settings)

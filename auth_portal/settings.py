@@ -300,8 +300,9 @@ def read_environment(environ: Mapping[str, str]) -> dict[str, str]:
     return raw
 
 
-def unknown_names(environ: Mapping[str, str]) -> list[str]:
+def unknown_names(environ: Mapping[str, str] | None = None) -> list[str]:
     """Variables that look like ours but are no setting: a typing error, or of another release."""
+    environ = os.environ if environ is None else environ
     known = {PREFIX + field.upper() for field in Settings.model_fields}
     known |= {PREFIX + field.upper() + "_FILE" for field in SECRET_FIELDS}
     return sorted(name for name in environ if name.startswith(PREFIX) and name not in known)

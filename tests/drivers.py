@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from copy import copy
 from html import unescape
+from http.cookies import Morsel, SimpleCookie
 from typing import Any
 
 from flask import Flask
@@ -130,6 +132,46 @@ class BrowserDriver:
         self.get(answer.location)
         return answer
 
+    def another_tab(self) -> BrowserDriver:
+        """A second tab of this browser: the same cookies, a page of its own."""
+        tab = copy(self)
+        tab.page = ""
+        return tab
+
+    def follow(self, answer: TestResponse) -> TestResponse:
+        """Go where a redirect points."""
+        return self.get(answer.location)
+
+    def cookie(self, name: str) -> str | None:
+        """The value of a cookie that this browser holds."""
+        found = self.client.get_cookie(name)
+        return found.value if found else None
+
+    @property
+    def title(self) -> str:
+        """The title of the last page."""
+        return _words(self.page, r"<title>(.*?)</title>")
+
+    @property
+    def heading(self) -> str:
+        """The first heading that the last page shows."""
+        return _words(self.page, r"<h1>(.*?)</h1>")
+
+    @property
+    def notice(self) -> str:
+        """What the last page tells above its form."""
+        return _words(self.page, r'<p class="notice[^>]*>(.*?)</p>')
+
+    def error(self, field: str) -> str:
+        """The error that stands under a field of the last page."""
+        return _words(self.page, rf'<p class="error" id="{field}-error">(.*?)</p>')
+
+    def value(self, field: str) -> str | None:
+        """What a field of the last page holds."""
+        tag = re.search(rf'<input[^>]*name="{field}"[^>]*>', self.page)
+        found = re.search(r'value="([^"]*)"', tag[0]) if tag else None
+        return unescape(found[1]) if found else None
+
     def _keep(self, answer: TestResponse) -> TestResponse:
         if answer.mimetype == "text/html" and answer.status_code != 303:
             self.page = answer.text
@@ -142,3 +184,17 @@ def data_of(answer: TestResponse) -> dict[str, Any]:
     assert body is not None
     data: dict[str, Any] = body["data"]
     return data
+
+
+def cookies_of(answer: TestResponse) -> dict[str, Morsel[str]]:
+    """The cookies that an answer sets, with their attributes."""
+    cookies: SimpleCookie = SimpleCookie()
+    for header in answer.headers.getlist("Set-Cookie"):
+        cookies.load(header)
+    return dict(cookies)
+
+
+def _words(page: str, pattern: str) -> str:
+    """The words of the first match without its tags; empty where there is none."""
+    found = re.search(pattern, page, re.DOTALL)
+    return " ".join(unescape(re.sub(r"<[^>]*>", " ", found[1])).split()) if found else ""

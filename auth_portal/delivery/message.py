@@ -15,6 +15,11 @@ import flask_mail
 from auth_portal.settings import has_control
 
 
+_WIRE = policy.compat32.clone(linesep="\r\n")
+"""CRLF as relays want it. The modern policy would parse each header again, for half of a letter's cost; what it
+guards against, ``Message`` refuses."""
+
+
 class UnsafeHeader(ValueError):
     """A header value holds CR, LF, NUL or another control character (MAIL-06)."""
 
@@ -55,7 +60,7 @@ class Message(flask_mail.Message):
             message[name] = value
         message.attach(_text_part("plain", self.body or ""))
         message.attach(_text_part("html", self.html or ""))
-        message.policy = policy.SMTP
+        message.policy = _WIRE
         return message
 
 

@@ -20,6 +20,7 @@ from sqlalchemy import (
     delete,
     exists,
     null,
+    or_,
     select,
     update,
 )
@@ -236,7 +237,8 @@ def _upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user
     return insert.on_conflict_do_update(
         index_elements=[Table.channel, Table.destination, Table.caller],
         set_=changes,
-        where=Table.sent_at <= bindparam("resend_before", type_=Table.sent_at.type),
+        # A letter "sent" in the future was sent before the clock was set back: it must not block anybody.
+        where=or_(Table.sent_at <= bindparam("resend_before", type_=Table.sent_at.type), Table.sent_at > now),
     ).returning(*returned)
 
 

@@ -97,6 +97,7 @@ class SendLimits:
 def _spend_statement(rows: int) -> TextClause:
     """Fill each bucket by its increment where that does not overflow; returns the keys that were filled.
 
+    A bucket that is fuller than one can be was filled before the clock was set back: it counts as empty.
     Plain SQL, which both databases read alike: SQLAlchemy compiles multi-row inserts anew at each call.
     """
     values = ", ".join(f"(:key{row}, :until{row}, :window{row})" for row in range(rows))
@@ -105,8 +106,10 @@ def _spend_statement(rows: int) -> TextClause:
         ON CONFLICT (key) DO UPDATE SET
             window_ms = excluded.window_ms,
             spent_until = excluded.spent_until - :now
-                + CASE WHEN send_limit.spent_until > :now THEN send_limit.spent_until ELSE :now END
+                + CASE WHEN send_limit.spent_until BETWEEN :now AND :now + excluded.window_ms
+                    THEN send_limit.spent_until ELSE :now END
         WHERE send_limit.spent_until + excluded.spent_until - :now <= :now + excluded.window_ms
+            OR send_limit.spent_until > :now + excluded.window_ms
         RETURNING key""")  # noqa: S608  made of row numbers only
 
 

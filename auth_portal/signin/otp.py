@@ -7,6 +7,7 @@ conditional statement: re-using or renewing the challenge, taking an attempt, co
 from __future__ import annotations
 
 import math
+import re
 import secrets
 from dataclasses import dataclass
 from datetime import datetime
@@ -27,6 +28,7 @@ from auth_portal.signin.registration import PendingRegistration, RegistrationSer
 from auth_portal.signin.sessions import OpenedSession, SessionService
 from auth_portal.signin.users import find_user
 
+_CHALLENGE_ID = re.compile(r"[0-9a-f]{32}")
 FOREIGN_ATTEMPTS = 2
 """Guesses that API callers from other networks, without a handle, have at a challenge: apart from the owner's."""
 
@@ -144,6 +146,8 @@ class OtpService:
 
     def find_challenge(self, caller: Caller, challenge_id: str | None = None) -> challenges.Challenge | None:
         """What a browser waits for: this challenge of its own, or its newest one."""
+        if challenge_id is not None and not _CHALLENGE_ID.fullmatch(challenge_id):
+            return None
         with self._engine.connect() as connection:
             return self._statements.find(connection, caller.key, challenge_id)
 

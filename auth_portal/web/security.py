@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from flask import Flask, Response, request
+from flask import Flask, Request, Response, request
+from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -34,6 +35,14 @@ _HEADERS = {
 csrf = CSRFProtect()
 
 
+class FormSessions(SecureCookieSessionInterface):
+    """Flask's signed cookie, for the pages only: the JSON API keeps no state in a browser."""
+
+    def open_session(self, app: Flask, request: Request) -> SecureCookieSession | None:
+        """No session, and none of its work, for API requests."""
+        return None if is_api(request.path) else super().open_session(app, request)
+
+
 def init_security(app: Flask, settings: Settings) -> None:
     """Install the guards."""
     app.config.update(
@@ -47,6 +56,7 @@ def init_security(app: Flask, settings: Settings) -> None:
         # Flask-WTF would compare the Referer, which our Referrer-Policy forbids; see _check_origin.
         WTF_CSRF_SSL_STRICT=False,
     )
+    app.session_interface = FormSessions()
     csrf.init_app(app)
     app.before_request(_check_origin)
     app.after_request(_set_headers)
@@ -116,6 +126,9 @@ def _set_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if services().settings.is_https:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}; includeSubDomains")
+    if request.method == "OPTIONS" and response.status_code == 200 and not response.data:
+        response.status_code = 204
+        del response.headers["Content-Type"]
     if "Cache-Control" not in response.headers:
         response.headers["Cache-Control"] = "no-store"
     return response
