@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import os
+import shutil
+import tempfile
 from typing import Any
 
 from auth_portal.settings import SettingsError, load_settings
+
+# Each worker counts in files of its own in this folder; /metrics adds them up. Set before the library is loaded.
+if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="auth-portal-metrics-")
+_metrics_folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
 
 try:
     _settings = load_settings()
@@ -61,3 +68,15 @@ def post_fork(_server: Any, _worker: Any) -> None:
     from wsgi import app
 
     app.extensions["auth_portal"].engine.dispose(close=False)
+
+
+def child_exit(_server: Any, worker: Any) -> None:
+    """Forget the gauges of a worker that is gone; its counters stay."""
+    from prometheus_client.multiprocess import mark_process_dead
+
+    mark_process_dead(worker.pid)
+
+
+def on_exit(_server: Any) -> None:
+    """Take the counters' files along."""
+    shutil.rmtree(_metrics_folder, ignore_errors=True)

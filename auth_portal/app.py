@@ -24,6 +24,7 @@ from auth_portal.web.assets import init_assets
 from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
+from auth_portal.web.metrics import init_metrics
 from auth_portal.web.pages import account, mailbox, signin
 from auth_portal.web.security import csrf, init_security
 from auth_portal.web.services import Services
@@ -42,6 +43,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     db.init_app(app)
     app.extensions["auth_portal"] = _build_services(app, settings)
     init_logging(app)
+    init_metrics(app)
     init_security(app, settings)
     init_assets(app)
     init_i18n(app)

@@ -186,6 +186,16 @@ def data_of(answer: TestResponse) -> dict[str, Any]:
     return data
 
 
+def outcome(answer: TestResponse) -> tuple[int, str | None]:
+    """The status of an answer and the reason in its X-Error-Code; no reason where nothing was refused."""
+    return answer.status_code, answer.headers.get("X-Error-Code")
+
+
+def wrong_code(code: str, step: int = 1) -> str:
+    """A code of the same length that is wrong; another one for each ``step``."""
+    return str((int(code) + step) % 10 ** len(code)).zfill(len(code))
+
+
 def cookies_of(answer: TestResponse) -> dict[str, Morsel[str]]:
     """The cookies that an answer sets, with their attributes."""
     cookies: SimpleCookie = SimpleCookie()

@@ -14,7 +14,6 @@ import flask_mail
 
 from auth_portal.settings import has_control
 
-
 _WIRE = policy.compat32.clone(linesep="\r\n")
 """CRLF as relays want it. The modern policy would parse each header again, for half of a letter's cost; what it
 guards against, ``Message`` refuses."""

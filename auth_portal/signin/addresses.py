@@ -39,7 +39,9 @@ def parse_email(text: str, field: str = "email") -> Destination:
     if len(text) > MAX_LENGTH:
         raise InvalidInput(**{field: "too_long"})
     try:
-        parsed = validate_email(text, check_deliverability=False, allow_smtputf8=False, test_environment=True)
+        parsed = validate_email(
+            text, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True
+        )
     except (EmailNotValidError, UnicodeError):
         raise InvalidInput(**{field: "not_an_address"}) from None
     local, domain = parsed.local_part.translate(_ASCII_LOWER), parsed.ascii_domain

@@ -58,7 +58,11 @@ def login() -> Response:
     """Ask for the address."""
     if current_session() is not None:
         return _to("pages_account.account")
-    return _login_page(EmailForm())
+    response = _login_page(EmailForm())
+    if not get_cookie("browser"):
+        # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
+        set_cookie(response, "browser", secrets.token_urlsafe(24), _BROWSER_LIFETIME)
+    return response
 
 
 @blueprint.post("/login")
@@ -95,12 +99,9 @@ def send_code() -> Response:
 def code() -> Response:
     """Ask for the code that was sent to this browser's address."""
     challenge = _find_challenge(None)
-    if challenge is None or not challenge.is_open(utcnow()):
-        if current_session() is not None:
-            return _to("pages_account.account")
-        if challenge is None:
-            return _to("pages.login")
-    return _code_page(CodeForm(challenge=challenge.id), challenge)
+    if challenge is None:
+        return _to("pages.login" if current_session() is None else "pages_account.account")
+    return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
 
 
 @blueprint.post("/login/code")
@@ -119,8 +120,9 @@ def verify_code() -> Response:
         show_faults(form, fault)
         return _code_page(form, challenge, status=400)
     except CodeRefused as error:
-        if current_session() is not None and not challenge.is_open(utcnow()):
-            return _to("pages_account.account")
+        onward = _onward(challenge)
+        if onward is not None:
+            return onward
         form.code.errors = [gettext("That code is not right.")]
         return _code_page(form, challenge, refused=error)
     if isinstance(opened, PendingRegistration):
@@ -192,6 +194,18 @@ def _browser(secret: str) -> Caller:
 def _find_challenge(challenge_id: str | None) -> Challenge | None:
     secret = get_cookie("browser")
     return services().otp.find_challenge(_browser(secret), challenge_id or None) if secret else None
+
+
+def _onward(challenge: Challenge) -> Response | None:
+    """Where a person goes whose code did its work already, in another tab or by a second click."""
+    if challenge.is_open(utcnow()):
+        return None
+    if current_session() is not None:
+        return _to("pages_account.account")
+    pending = services().registrations.find_by_secret(get_cookie("registration"))
+    if pending is not None and pending.destination == challenge.destination:
+        return _to("pages.register")
+    return None
 
 
 def _signed_in(opened: OpenedSession) -> Response:

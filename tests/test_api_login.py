@@ -1,0 +1,344 @@
+"""``POST login-otp-email``: whose guess counts at which code, how many there are, and what a right code opens."""
+
+from __future__ import annotations
+
+import pytest
+import time_machine
+from flask import Flask
+
+from tests.conftest import SECRET_KEY, Made, services_of
+from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome, wrong_code
+from tests.support.letters import code_in
+from tests.support.smtp import MailSink
+
+ADA = "ada@example.com"
+NEW_SECRET = "another secret of the tests, also over thirty-two bytes"
+REFUSED = (401, "code_invalid")
+TEXT = "Doğrulama kodu hatalı veya süresi dolmuş"
+USER = ["createdAt", "email", "firstName", "id", "lastName", "locale"]
+
+
+@pytest.fixture
+def stranger(api: ApiDriver) -> ApiDriver:
+    """A caller from another network."""
+    return api.at("203.0.113.9")
+
+
+def guess(api: ApiDriver, code: str, times: int, **extra: str) -> None:
+    """Spend this many wrong guesses, each another one; all are refused."""
+    for step in range(1, times + 1):
+        assert outcome(api.login(ADA, wrong_code(code, step), **extra)) == REFUSED
+
+
+def test_a_new_person_gets_a_registration_token_and_nothing_else(
+    api: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    data = api.proven(ADA)
+    token = data.pop("registrationToken")
+    assert token.count(".") == 2
+    nothing = {"accessToken": None, "refreshToken": None, "user": None}
+    assert data == {"registrationRequired": True, "expiresIn": 86_400, **nothing}
+
+
+def test_a_known_person_gets_tokens_and_the_profile(api: ApiDriver, stranger: ApiDriver) -> None:
+    user = api.register(ADA)["user"]
+    data = stranger.proven(ADA)
+    assert (data["tokenType"], data["registrationRequired"], data["user"]) == ("Bearer", False, user)
+    assert (data["expiresIn"], data["refreshExpiresIn"]) == (600, 30 * 86_400)
+    assert sorted(user) == USER
+    assert len(data["refreshToken"]) >= 22
+
+
+def test_a_right_code_works_once(api: ApiDriver) -> None:
+    """OTP-05."""
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    assert [api.login(ADA, code).status_code for _ in range(3)] == [200, 401, 401]
+
+
+@pytest.mark.parametrize(("second", "status"), [(599, 200), (600, 401), (601, 401)])
+def test_a_code_lives_exactly_its_lifetime(
+    api: ApiDriver, clock: time_machine.Traveller, second: int, status: int
+) -> None:
+    """OTP-04."""
+    api.send(ADA)
+    clock.shift(second)
+    assert api.login(ADA, api.code_sent_to(ADA)).status_code == status
+
+
+def test_wrong_expired_used_exhausted_and_unknown_are_one_answer(
+    api: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    """OTP-23: status, texts and headers are equal but for the request's id."""
+    for name in ("wrong", "used", "exhausted", "expired"):
+        api.send(f"{name}@example.com")
+    codes = {name: api.code_sent_to(f"{name}@example.com") for name in ("wrong", "used", "exhausted", "expired")}
+    api.login("used@example.com", codes["used"])
+    for step in range(1, 6):
+        api.login("exhausted@example.com", wrong_code(codes["exhausted"], step))
+    answers = [
+        api.login("wrong@example.com", wrong_code(codes["wrong"])),
+        api.login("used@example.com", codes["used"]),
+        api.login("exhausted@example.com", codes["exhausted"]),
+        api.login("unknown@example.com", "1234"),
+        api.login("unknown@example.com", "1234", challengeId="0" * 32),
+    ]
+    clock.shift(600)
+    answers.append(api.login("expired@example.com", codes["expired"]))
+    for answer in answers:
+        assert (*outcome(answer), answer.json["errors"][0]) == (*REFUSED, TEXT)
+    strip = ("X-Request-Id",)
+    shown = [{key: value for key, value in answer.headers.items() if key not in strip} for answer in answers]
+    assert all(headers == shown[0] for headers in shown)
+    assert all(answer.json["errors"] == [TEXT] for answer in answers)
+
+
+def test_after_the_last_attempt_the_right_code_is_refused(api: ApiDriver) -> None:
+    """OTP-08."""
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(api, code, 5)
+    assert outcome(api.login(ADA, code)) == REFUSED
+
+
+def test_before_the_last_attempt_is_used_the_right_code_is_taken(api: ApiDriver) -> None:
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(api, code, 4)
+    assert api.login(ADA, code).status_code == 200
+
+
+def test_the_configured_number_of_attempts_holds(make_app: Made, outbox: MailSink) -> None:
+    api = ApiDriver(make_app(code_attempts=1), outbox)
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(api, code, 1)
+    assert outcome(api.login(ADA, code)) == REFUSED
+
+
+def test_a_resend_gives_no_fresh_attempts(api: ApiDriver, clock: time_machine.Traveller) -> None:
+    """OTP-09."""
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(api, code, 4)
+    clock.shift(31)
+    api.send(ADA)
+    guess(api, code, 1)
+    assert outcome(api.login(ADA, code)) == REFUSED
+
+
+def test_a_new_code_after_an_exhausted_one_works_and_the_dead_one_stays_dead(
+    api: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    handle = data_of(api.send(ADA))["challengeId"]
+    dead = api.code_sent_to(ADA)
+    guess(api, dead, 5)
+    clock.shift(31)
+    assert data_of(api.send(ADA))["challengeId"] != handle
+    assert outcome(api.login(ADA, dead, challengeId=handle)) == REFUSED
+    assert api.login(ADA, api.code_sent_to(ADA)).status_code == 200
+
+
+def test_with_its_handle_a_code_is_good_from_any_network(api: ApiDriver, stranger: ApiDriver) -> None:
+    handle = data_of(api.send(ADA))["challengeId"]
+    assert stranger.login(ADA, api.code_sent_to(ADA), challengeId=handle).status_code == 200
+
+
+def test_guesses_with_a_handle_are_the_owners_own_wherever_they_come_from(
+    api: ApiDriver, stranger: ApiDriver
+) -> None:
+    handle = data_of(api.send(ADA))["challengeId"]
+    code = api.code_sent_to(ADA)
+    guess(stranger, code, 5, challengeId=handle)
+    assert outcome(api.login(ADA, code)) == REFUSED
+
+
+def test_a_handle_of_another_address_opens_nothing_and_costs_nothing(api: ApiDriver) -> None:
+    """OTP-07, OTP-06."""
+    handle = data_of(api.send(ADA))["challengeId"]
+    bob = data_of(api.send("bob@example.com"))["challengeId"]
+    code = api.code_sent_to(ADA)
+    for _ in range(6):
+        assert outcome(api.login(ADA, code, challengeId=bob)) == REFUSED
+        assert outcome(api.login("bob@example.com", code, challengeId=handle)) == REFUSED
+    assert api.login(ADA, code, challengeId=handle).status_code == 200
+
+
+def test_a_caller_with_a_wrong_handle_does_not_fall_back_to_the_code_of_its_network(api: ApiDriver) -> None:
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    assert outcome(api.login(ADA, code, challengeId="f" * 32)) == REFUSED
+    assert api.login(ADA, code).status_code == 200
+
+
+def test_each_of_several_challenges_takes_only_its_own_code(api: ApiDriver) -> None:
+    """OTP-07."""
+    sent = []
+    for host in range(1, 5):
+        handle = data_of(api.at(f"203.0.113.{host}").send(ADA))["challengeId"]
+        sent.append((handle, api.code_sent_to(ADA)))
+    for position, (handle, code) in enumerate(sent):
+        other = sent[position - 1][1]
+        if other != code:
+            assert outcome(api.login(ADA, other, challengeId=handle)) == REFUSED
+        assert api.login(ADA, code, challengeId=handle).status_code == 200
+
+
+def test_a_guess_without_a_handle_is_at_the_challenge_of_the_same_network(
+    api: ApiDriver, stranger: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    """Also where a stranger has opened a newer one since."""
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    clock.shift(1)
+    stranger.send(ADA)
+    theirs = api.code_sent_to(ADA)
+    assert stranger.login(ADA, code).status_code == (200 if code == theirs else 401)
+    assert api.login(ADA, code).status_code == 200
+
+
+def test_without_one_of_its_own_network_a_guess_is_at_the_newest_challenge(
+    api: ApiDriver, stranger: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    api.at("198.51.100.1").send(ADA)
+    clock.shift(1)
+    api.send(ADA)
+    assert stranger.login(ADA, api.code_sent_to(ADA)).status_code == 200
+
+
+def test_the_third_guess_of_foreign_networks_is_refused_though_it_is_right(
+    api: ApiDriver, stranger: ApiDriver
+) -> None:
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(stranger, code, 1)
+    guess(api.at("198.51.100.7"), code, 1)
+    assert outcome(api.at("192.0.2.77").login(ADA, code)) == REFUSED
+
+
+def test_the_second_foreign_guess_is_taken(api: ApiDriver, stranger: ApiDriver) -> None:
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(stranger, code, 1)
+    assert stranger.login(ADA, code).status_code == 200
+
+
+@pytest.mark.parametrize("own_guesses", [0, 4])
+def test_guesses_of_foreign_networks_never_use_up_the_owners(api: ApiDriver, own_guesses: int) -> None:
+    """OTP-15."""
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    for host in range(1, 20):
+        api.at(f"203.0.113.{host}").login(ADA, wrong_code(code, host))
+    guess(api, code, own_guesses)
+    assert api.login(ADA, code).status_code == 200
+
+
+def test_a_code_that_its_owner_used_up_is_dead_for_foreign_networks_too(
+    api: ApiDriver, stranger: ApiDriver
+) -> None:
+    """OTP-08."""
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(api, code, 5)
+    assert outcome(stranger.login(ADA, code)) == REFUSED
+
+
+def test_a_resend_gives_foreign_networks_no_fresh_guesses(
+    api: ApiDriver, stranger: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(stranger, code, 2)
+    clock.shift(31)
+    api.send(ADA)
+    assert outcome(stranger.login(ADA, code)) == REFUSED
+
+
+def test_a_caller_that_used_up_its_own_code_gets_no_guess_at_somebody_elses(
+    api: ApiDriver, stranger: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    stranger.send(ADA)
+    guess(stranger, api.code_sent_to(ADA), 5)
+    clock.shift(1)
+    api.send(ADA)
+    assert outcome(stranger.login(ADA, api.code_sent_to(ADA))) == REFUSED
+
+
+def test_a_code_asked_for_in_a_browser_is_worth_nothing_at_the_api(api: ApiDriver, browser: BrowserDriver) -> None:
+    """Contract 5.3: bound to the browser that asked; not used up from here either."""
+    browser.ask(ADA)
+    code, handle = browser.code_sent_to(ADA), browser.hidden("challenge") or ""
+    for extra in ({}, {"challengeId": handle}):
+        assert all(outcome(api.login(ADA, code, **extra)) == REFUSED for _ in range(6))
+    assert browser.enter(code).status_code == 303
+
+
+@pytest.mark.parametrize("typed", ["{0} {1} {2} {3}", " {0}{1}-{2}{3}\n", "{0}{1}\u2013{2}{3}", "{0}\u00a0{1}{2}{3}"])
+def test_separators_in_a_code_do_not_matter(api: ApiDriver, typed: str) -> None:
+    """OTP-27."""
+    api.send(ADA)
+    assert api.login(ADA, typed.format(*api.code_sent_to(ADA))).status_code == 200
+
+
+@pytest.mark.parametrize("zero", ["０", "٠", "۰"], ids=["full-width", "Arabic-Indic", "Persian"])
+def test_digits_of_other_keyboards_are_taken(api: ApiDriver, zero: str) -> None:
+    api.send(ADA)
+    typed = "".join(chr(ord(zero) + int(digit)) for digit in api.code_sent_to(ADA))
+    assert api.login(ADA, typed).status_code == 200
+
+
+def test_a_malformed_code_costs_no_attempt(api: ApiDriver) -> None:
+    """OTP-28."""
+    api.send(ADA)
+    for code in ("123", "12345", "12a4", "", "    ", "१२३४", "1234\x00", "1" * 10_000) * 3:
+        assert outcome(api.login(ADA, code)) == (400, "validation_failed")
+    assert api.login(ADA, api.code_sent_to(ADA)).status_code == 200
+
+
+def test_a_suspended_person_learns_so_only_with_the_right_code(app: Flask, api: ApiDriver) -> None:
+    """OTP-41; and the code is used up by it."""
+    user_id = api.at("203.0.113.9").register(ADA)["user"]["id"]
+    services_of(app).users.suspend(user_id)
+    api.send(ADA)
+    code = api.code_sent_to(ADA)
+    guess(api, code, 1)
+    closed = api.login(ADA, code)
+    assert (*outcome(closed), closed.json["errors"]) == (403, "account_suspended", ["Hesap kullanıma kapalı"])
+    assert outcome(api.login(ADA, code)) == REFUSED
+
+
+def test_where_sign_up_is_closed_a_strangers_right_code_is_refused(
+    api: ApiDriver, make_app: Made, outbox: MailSink
+) -> None:
+    api.send(ADA)
+    assert outcome(ApiDriver(make_app(signup="closed"), outbox).login(ADA, api.code_sent_to(ADA))) == REFUSED
+
+
+def test_where_sign_up_is_closed_a_known_person_signs_in(api: ApiDriver, make_app: Made, outbox: MailSink) -> None:
+    api.register(ADA)
+    closed = ApiDriver(make_app(signup="closed"), outbox, "203.0.113.9")
+    assert closed.proven(ADA)["registrationRequired"] is False
+
+
+def test_a_code_in_flight_survives_the_rotation_of_the_secret(
+    api: ApiDriver, make_app: Made, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """OPS-15: the same code is repeated and taken."""
+    api.send(ADA)
+    rotated = ApiDriver(make_app(secret_key=NEW_SECRET, secret_key_fallbacks=SECRET_KEY), outbox)
+    clock.shift(31)
+    rotated.send(ADA)
+    assert len({code_in(mail) for mail in outbox.sent_to(ADA)}) == 1
+    assert rotated.login(ADA, api.code_sent_to(ADA)).status_code == 200
+
+
+def test_without_the_former_secret_a_new_code_is_sent_and_works(
+    api: ApiDriver, make_app: Made, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    handle = data_of(api.send(ADA))["challengeId"]
+    changed = ApiDriver(make_app(secret_key=NEW_SECRET), outbox)
+    assert outcome(changed.login(ADA, api.code_sent_to(ADA))) == REFUSED
+    clock.shift(31)
+    assert data_of(changed.send(ADA))["challengeId"] != handle
+    assert changed.login(ADA, api.code_sent_to(ADA)).status_code == 200
