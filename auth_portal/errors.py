@@ -12,7 +12,8 @@
     ├── AlreadyRegistered       the address has a user, or the registration was used
     ├── TooManyRequests         a send limit is reached
     ├── DeliveryFailed          no relay accepted the letter
-    └── DatabaseUnavailable     the database does not answer
+    ├── DatabaseUnavailable     the database does not answer
+    └── KeysUnreadable          no signing key decrypts under the secrets we have
 """
 
 from __future__ import annotations
@@ -99,3 +100,13 @@ class DeliveryFailed(PortalError):
 
 class DatabaseUnavailable(PortalError):
     """The database did not answer in time; nothing was decided."""
+
+
+class KeysUnreadable(PortalError):
+    """No signing key decrypts: SECRET_KEY changed and the former one is not among the fallbacks."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "no signing key decrypts under SECRET_KEY or its fallbacks: give the former secret as a fallback, "
+            "or run `auth-portal keys rotate --leaked` to start anew"
+        )

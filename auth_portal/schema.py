@@ -11,7 +11,7 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, text
+from sqlalchemy import Connection, Engine, inspect, text
 
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _UPGRADE_LOCK = 7_206_113_903_001
@@ -41,7 +41,9 @@ def revise(engine: Engine, message: str) -> None:
 
 
 def is_current(connection: Connection) -> bool:
-    """Whether the database has the schema of this release. Raises SQLAlchemyError where it has none."""
+    """Whether the database has the schema of this release."""
+    if not inspect(connection).has_table("alembic_version"):
+        return False
     found = connection.execute(text("SELECT version_num FROM alembic_version")).scalar()
     return bool(found == _head())
 

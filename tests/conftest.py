@@ -27,7 +27,7 @@ from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.smtp import MailSink
 
 DATABASES = ("sqlite", "postgresql")
-SECRET_KEY = "a secret of the tests, well over thirty-two bytes"
+SECRET_KEY = "a secret of the tests that is well over thirty-two bytes"
 NOW = datetime(2026, 5, 22, 16, 11, 27, 126_000, tzinfo=UTC)
 
 _names = itertools.count()

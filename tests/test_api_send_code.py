@@ -200,7 +200,9 @@ def test_known_unknown_and_suspended_addresses_get_the_same_answer_and_a_letter_
     for name in ("known", "gone", "nobody"):
         answer = api.at("203.0.113.9").send(f"{name}@example.com")
         data = {**data_of(answer), "challengeId": len(data_of(answer)["challengeId"]), "email": ""}
-        headers = {key: value for key, value in answer.headers.items() if key not in ("X-Request-Id", "Content-Length")}
+        headers = {
+            key: value for key, value in answer.headers.items() if key not in ("X-Request-Id", "Content-Length")
+        }
         shown.append((answer.status_code, list(answer.json), data, headers))
         assert len(outbox.sent_to(f"{name}@example.com")) == 1
     assert shown[0] == shown[1] == shown[2]

@@ -5,11 +5,14 @@ from __future__ import annotations
 import sys
 
 import click
+from sqlalchemy.exc import SQLAlchemyError
 
 from auth_portal.cli.database import database
 from auth_portal.cli.keys import keys
 from auth_portal.cli.operations import doctor, prune, settings_table
 from auth_portal.cli.users import user
+from auth_portal.db import UNAVAILABLE
+from auth_portal.errors import PortalError
 from auth_portal.settings import SettingsError
 
 
@@ -31,6 +34,10 @@ def main() -> None:
     """The console script."""
     try:
         portal()
-    except SettingsError as error:
+    except (SettingsError, PortalError) as error:
         print(error, file=sys.stderr)
+        sys.exit(1)
+    except SQLAlchemyError as error:
+        reason = "the database does not answer" if isinstance(error, UNAVAILABLE) else "run: auth-portal db upgrade"
+        print(f"{type(error).__name__}: {reason}", file=sys.stderr)
         sys.exit(1)

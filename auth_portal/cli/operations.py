@@ -7,6 +7,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from auth_portal import schema
 from auth_portal.cli.context import json_option, load_services, show
+from auth_portal.errors import KeysUnreadable
 from auth_portal.settings import PREFIX, Settings
 from auth_portal.signin import retention
 
@@ -38,6 +39,8 @@ def doctor(as_json: bool) -> None:
         )
         signing = services.keys.published() if current else []
         rows.append({"check": "signing keys", "ok": bool(signing), "detail": f"{len(signing)} published"})
+    except KeysUnreadable as error:
+        rows.append({"check": "signing keys", "ok": False, "detail": str(error)})
     except SQLAlchemyError as error:
         rows.append({"check": "database", "ok": False, "detail": type(error).__name__})
     show(rows, as_json=as_json)
@@ -46,8 +49,14 @@ def doctor(as_json: bool) -> None:
 
 
 @click.command("settings")
-def settings_table() -> None:
+@json_option
+def settings_table(as_json: bool) -> None:
     """Print the table of all settings as Markdown (docs/settings.md is made of it)."""
+    if as_json:
+        fields = Settings.model_fields.items()
+        names = [{"setting": PREFIX + name.upper(), "description": field.description} for name, field in fields]
+        show(names, as_json=True)
+        return
     click.echo("| setting | default | what it does |\n|---|---|---|")
     for name, field in Settings.model_fields.items():
         click.echo(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")

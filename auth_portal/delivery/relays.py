@@ -146,27 +146,18 @@ class SmtpRelay:
         kept = connection.host is not None
         try:
             self._send(connection, message, deadline)
-        except (smtplib.SMTPServerDisconnected, ConnectionError) as error:
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
             connection.close()
-            if not kept:
-                raise RelayRefused(type(error).__name__) from None
+            if not kept or not _said_goodbye(error):
+                raise RelayRefused(_reason(error)) from None
             self._retry(connection, message, deadline)
-        except smtplib.SMTPException as error:
-            connection.close()
-            raise RelayRefused(_reason(error)) from None
-        except (OSError, UnicodeError) as error:
-            connection.close()
-            raise RelayRefused(type(error).__name__) from None
 
     def _retry(self, connection: _Connection, message: Message, deadline: float) -> None:
         try:
             self._send(connection, message, deadline)
-        except smtplib.SMTPException as error:
+        except (smtplib.SMTPException, OSError) as error:
             connection.close()
             raise RelayRefused(_reason(error)) from None
-        except OSError as error:
-            connection.close()
-            raise RelayRefused(type(error).__name__) from None
 
     def _send(self, connection: _Connection, message: Message, deadline: float) -> None:
         if connection.host is not None and time.monotonic() - connection.used_at > _IDLE_S:
@@ -185,11 +176,19 @@ class SmtpRelay:
         return connection
 
 
-def _reason(error: smtplib.SMTPException) -> str:
-    """The kind of refusal and its code; the relay's text may hold the address."""
+def _codes(error: Exception) -> set[int]:
     if isinstance(error, smtplib.SMTPResponseException):
-        return f"{type(error).__name__} {error.smtp_code}"
+        return {error.smtp_code}
     if isinstance(error, smtplib.SMTPRecipientsRefused):
-        codes = sorted({code for code, _ in error.recipients.values()})
-        return f"{type(error).__name__} {' '.join(map(str, codes))}"
-    return type(error).__name__
+        return {code for code, _ in error.recipients.values()}
+    return set()
+
+
+def _said_goodbye(error: Exception) -> bool:
+    """Whether the relay only ended the conversation: it hung up, or said 421 (RFC 5321, section 3.8)."""
+    return isinstance(error, (smtplib.SMTPServerDisconnected, ConnectionError)) or _codes(error) == {421}
+
+
+def _reason(error: Exception) -> str:
+    """The kind of refusal and its code; the relay's text may hold the address."""
+    return " ".join([type(error).__name__, *(str(code) for code in sorted(_codes(error)))])

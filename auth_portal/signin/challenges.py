@@ -310,6 +310,7 @@ _TAKE_FOREIGN = (
     .where(
         Table.id == _NEWEST_FOREIGN,
         Table.code_length == bindparam("length"),
+        Table.attempts < Table.attempts_allowed,
         Table.foreign_attempts < bindparam("most"),
         ~_HAS_OWN,
         _is_live(),

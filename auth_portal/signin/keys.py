@@ -27,6 +27,7 @@ from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, up
 from sqlalchemy.exc import IntegrityError
 
 from auth_portal.db import UNAVAILABLE, utcnow
+from auth_portal.errors import KeysUnreadable
 from auth_portal.models import SigningKey
 from auth_portal.signin.keyring import KeyRing
 
@@ -62,10 +63,6 @@ class Key:
         if self.retires_at is not None and self.active_from <= now:
             return "retiring"
         return "next" if self.active_from > now else "active"
-
-
-class KeysUnreadable(Exception):
-    """No signing key decrypts: SECRET_KEY changed and the former one is not among the fallbacks."""
 
 
 class SigningKeys:
@@ -106,30 +103,34 @@ class SigningKeys:
         with self._engine.connect() as connection:
             if connection.execute(_LAST).first() is None:
                 try:
-                    self._create(connection, generation=1, active_from=utcnow())
+                    self._create(connection, 1, utcnow())
                     connection.commit()
                 except IntegrityError:
                     connection.rollback()
         self._fresh(0.0)
 
-    def rotate(self, *, at_once: bool = False) -> Key:
+    def rotate(self, *, at_once: bool = False, drop_former: bool = False) -> Key:
         """Publish the next key, retire the present one in time, drop those that are over.
 
-        ``at_once`` signs with the new key immediately: for emergencies, since a verifier that keeps our key
-        set may refuse its tokens for up to JWKS_MAX_AGE. Also encrypts all keys under the current secret.
+        ``at_once`` signs with the new key immediately, although a verifier that keeps our key set may refuse
+        its tokens for up to JWKS_MAX_AGE. ``drop_former`` does so and forgets all other keys: their tokens
+        are refused from then on (JWT-11). Also encrypts all keys under the current secret.
         """
-        self.ensure()
         now = utcnow()
+        at_once = at_once or drop_former
         active_from = now if at_once else now + PUBLISH_LEAD
         with self._engine.begin() as connection:
-            last = connection.execute(_LAST).one()
-            connection.execute(
-                _RETIRE, {"retires": active_from + self._longest_token_ttl + _LEEWAY, "starts": active_from}
-            )
+            generation = (connection.execute(_LAST).scalar() or 0) + 1
+            if drop_former:
+                connection.execute(delete(SigningKey))
+            elif at_once:
+                connection.execute(delete(SigningKey).where(SigningKey.active_from > now))
+            retires_at = active_from + self._longest_token_ttl + _LEEWAY
+            connection.execute(_RETIRE, {"retires": retires_at, "starts": active_from})
             connection.execute(delete(SigningKey).where(SigningKey.retires_at <= now))
             self._reencrypt(connection)
-            self._create(connection, generation=last.generation + 1, active_from=active_from)
-        return self._fresh(0.0)[-1]
+            self._create(connection, generation, active_from)
+        return next(key for key in self._fresh(0.0) if key.generation == generation)
 
     def _create(self, connection: Connection, generation: int, active_from: datetime) -> None:
         private = ec.generate_private_key(ec.SECP256R1())
@@ -171,7 +172,7 @@ class SigningKeys:
             rows = connection.execute(_ALL, {"now": utcnow()}).all()
         keys = [self._load(row) for row in rows]
         if rows and not any(keys):
-            raise KeysUnreadable("no signing key decrypts under SECRET_KEY or its fallbacks")
+            raise KeysUnreadable
         return [key for key in keys if key is not None]
 
     def _load(self, row: Any) -> Key | None:

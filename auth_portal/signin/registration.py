@@ -7,6 +7,7 @@ registration is completed once; whoever registers an address first has it.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -76,13 +77,22 @@ class RegistrationService:
         connection.execute(insert(Registration), row)
         return pending
 
-    def find_by_secret(self, secret: str) -> PendingRegistration | None:
-        """The registration that a browser's cookie still opens."""
-        if not secret or len(secret) > _MAX_SECRET:
+    def find_by_secrets(
+        self, secrets: Sequence[str], registration_id: str | None = None
+    ) -> PendingRegistration | None:
+        """Of the registrations that a browser's secrets still open, the one with this id, or the newest."""
+        secrets = [secret for secret in secrets if 0 < len(secret) <= _MAX_SECRET]
+        hashes = [digest(secret) for secret in secrets]
+        if not hashes:
             return None
         with self._engine.connect() as connection:
-            row = connection.execute(_BY_SECRET, {"hash": digest(secret), "now": utcnow()}).first()
-        return PendingRegistration(row.id, Destination(row.channel, row.destination), row.expires_at) if row else None
+            rows = connection.execute(_BY_SECRETS, {"hashes": hashes, "now": utcnow()}).all()
+        for row in rows:
+            if registration_id in (None, row.id):
+                destination = Destination(row.channel, row.destination)
+                secret = secrets[hashes.index(row.secret_hash)]
+                return PendingRegistration(row.id, destination, row.expires_at, secret)
+        return None
 
     def complete(
         self, registration_id: str, *, first_name: str, last_name: str, locale: str, caller: Caller
@@ -123,10 +133,20 @@ def _identifier(proof: AnyRow, user_id: str) -> dict[str, Any]:
     }
 
 
-_BY_SECRET = select(Registration).where(
-    Registration.secret_hash == bindparam("hash"),
-    Registration.completed_at.is_(None),
-    Registration.expires_at > bindparam("now"),
+_BY_SECRETS = (
+    select(
+        Registration.id,
+        Registration.channel,
+        Registration.destination,
+        Registration.expires_at,
+        Registration.secret_hash,
+    )
+    .where(
+        Registration.secret_hash.in_(bindparam("hashes", expanding=True)),
+        Registration.completed_at.is_(None),
+        Registration.expires_at > bindparam("now"),
+    )
+    .order_by(Registration.created_at.desc())
 )
 _COMPLETE = (
     update(Registration)

@@ -39,6 +39,8 @@ class Refusal:
     message: str
 
 
+INTERNAL = Refusal(500, "internal_error", "Internal server error", _("Something went wrong on our side."))
+
 TABLE: dict[type[Exception], Refusal] = {
     errors.InvalidInput: Refusal(400, "validation_failed", "Validation failed", _("Please check what you entered.")),
     errors.CodeRefused: Refusal(
@@ -79,6 +81,7 @@ TABLE: dict[type[Exception], Refusal] = {
         "Service unavailable",
         _("We cannot answer right now. Please try again in a moment."),
     ),
+    errors.KeysUnreadable: INTERNAL,
 }
 """Every refusal of ``errors.py``; a test fails where a row is missing."""
 
@@ -98,8 +101,6 @@ HTTP: dict[int, Refusal] = {
     ),
 }
 """What the framework itself refuses."""
-
-INTERNAL = Refusal(500, "internal_error", "Internal server error", _("Something went wrong on our side."))
 
 REASONS: dict[str, str] = {
     "missing": _("is required"),
@@ -146,6 +147,8 @@ def refusal_of(error: errors.PortalError) -> Refusal:
 def answer(error: errors.PortalError) -> Response:
     """The answer to a refusal, with the headers that its facts ask for."""
     refusal = refusal_of(error)
+    if refusal is INTERNAL:
+        log.error("refused", kind=type(error).__name__, detail=str(error))
     details = []
     if isinstance(error, errors.InvalidInput):
         details = [f"{field}: {_say(REASONS[reason])}" for field, reason in error.faults.items()]

@@ -8,6 +8,7 @@ from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.settings import LOCALES
+from auth_portal.web.envelope import is_api
 from auth_portal.web.services import services
 
 COOKIE = "lang"
@@ -22,9 +23,12 @@ def init_i18n(app: Flask) -> None:
 
 
 def choose_locale() -> str:
-    """The person's choice (``?lang=``, then its cookie), else the browser's wish, else the portal's default."""
+    """The person's choice (``?lang=``, then its cookie), else the browser's wish, else the portal's default.
+
+    The API goes by its callers' header alone (contract, section 2).
+    """
     for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
-        if wish in LOCALES:
+        if wish in LOCALES and not is_api(request.path):
             return wish
     return accepted_locale() or services().settings.default_locale
 
@@ -52,7 +56,7 @@ def letter_locale(wish: str | None) -> str:
 
 def _keep_choice(response: Response) -> Response:
     choice = request.args.get("lang")
-    if choice in LOCALES and request.endpoint is not None and not request.path.startswith("/api"):
+    if choice in LOCALES and request.endpoint is not None and not is_api(request.path):
         secure = services().settings.is_https
         response.set_cookie(COOKIE, choice, max_age=_COOKIE_AGE, secure=secure, httponly=True, samesite="Lax")
     return response

@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from flask import Blueprint, Response, jsonify
-from sqlalchemy.exc import SQLAlchemyError
 
 from auth_portal import schema
 from auth_portal.db import UNAVAILABLE, utcnow
@@ -32,8 +31,6 @@ def readyz() -> tuple[Response, int]:
             is_current = schema.is_current(connection)
     except UNAVAILABLE:
         return jsonify(status="database unavailable"), 503
-    except SQLAlchemyError:
-        is_current = False
     return (jsonify(status="ok"), 200) if is_current else (jsonify(status="database not migrated"), 503)
 
 

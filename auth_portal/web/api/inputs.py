@@ -38,7 +38,7 @@ class SendCode(Input):
     """Body of ``send-otp-email``."""
 
     email: Text
-    client_id: Opaque | None = None
+    client_id: Text | None = None
     locale: Language | None = None
 
 

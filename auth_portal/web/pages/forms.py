@@ -30,11 +30,12 @@ class CodeForm(FlaskForm):
 
 
 class RegisterForm(FlaskForm):
-    """Who the person is."""
+    """Who the person is. ``registration`` says which address this page is about, should there be several tabs."""
 
     first_name = StringField()
     last_name = StringField()
     terms = BooleanField()
+    registration = HiddenField()
 
 
 class LogoutForm(FlaskForm):

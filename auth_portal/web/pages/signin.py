@@ -44,6 +44,7 @@ from auth_portal.web.services import services
 
 blueprint = Blueprint("pages", __name__)
 
+_MOST_REGISTRATIONS = 4
 _BROWSER_LIFETIME = timedelta(days=1)
 
 
@@ -126,27 +127,24 @@ def verify_code() -> Response:
         form.code.errors = [gettext("That code is not right.")]
         return _code_page(form, challenge, refused=error)
     if isinstance(opened, PendingRegistration):
-        response = _to("pages.register")
-        lifetime = services().settings.registration_ttl
-        set_cookie(response, "registration", opened.secret or "", lifetime)
-        return response
+        return _to_registration(opened)
     return _signed_in(opened)
 
 
 @blueprint.get("/register")
 def register() -> Response:
     """Ask a new person for the name."""
-    pending = services().registrations.find_by_secret(get_cookie("registration"))
+    pending = _find_registration(None)
     if pending is None:
         return _to("pages.login" if current_session() is None else "pages_account.account")
-    return _register_page(RegisterForm(), pending)
+    return _register_page(RegisterForm(registration=pending.id), pending)
 
 
 @blueprint.post("/register")
 def complete_registration() -> Response:
     """Make the user and sign in."""
     form = RegisterForm()
-    pending = services().registrations.find_by_secret(get_cookie("registration"))
+    pending = _find_registration(form.registration.data)
     if pending is None:
         return _to("pages.login" if current_session() is None else "pages_account.account")
     try:
@@ -162,7 +160,7 @@ def complete_registration() -> Response:
         response = _to("pages.login")
     else:
         response = _signed_in(opened)
-    clear_cookie(response, "registration")
+    _keep_registrations(response, [held for held in _registration_secrets() if held != pending.secret])
     return response
 
 
@@ -202,10 +200,34 @@ def _onward(challenge: Challenge) -> Response | None:
         return None
     if current_session() is not None:
         return _to("pages_account.account")
-    pending = services().registrations.find_by_secret(get_cookie("registration"))
+    pending = _find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
         return _to("pages.register")
     return None
+
+
+def _registration_secrets() -> list[str]:
+    """One secret for each registration that was begun in this browser, the newest first."""
+    held = get_cookie("registration").split(".")[:_MOST_REGISTRATIONS]
+    return [secret for secret in held if 0 < len(secret) <= 64]
+
+
+def _find_registration(registration_id: str | None) -> PendingRegistration | None:
+    return services().registrations.find_by_secrets(_registration_secrets(), registration_id or None)
+
+
+def _to_registration(pending: PendingRegistration) -> Response:
+    response = _to("pages.register")
+    _keep_registrations(response, [pending.secret or "", *_registration_secrets()])
+    return response
+
+
+def _keep_registrations(response: Response, held: list[str]) -> None:
+    if not held:
+        clear_cookie(response, "registration")
+        return
+    value = ".".join(held[:_MOST_REGISTRATIONS])
+    set_cookie(response, "registration", value, services().settings.registration_ttl)
 
 
 def _signed_in(opened: OpenedSession) -> Response:

@@ -1,0 +1,117 @@
+"""What makes settings unsafe or contradictory. Each check gives a sentence for each fault it finds."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from email.utils import parseaddr
+from typing import TYPE_CHECKING
+from urllib.parse import SplitResult, urlsplit
+
+if TYPE_CHECKING:
+    from auth_portal.settings.fields import Settings
+
+MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
+"""The ways to reach a relay, and the port of each."""
+
+
+def find_faults(settings: Settings) -> list[str]:
+    """Every fault of settings that are each well-formed."""
+    checks = (_check_secrets, _check_public_url, _check_database_url, _check_mail, _check_web)
+    return [fault for check in checks for fault in check(settings)]
+
+
+def _check_secrets(settings: Settings) -> list[str]:
+    faults = []
+    if not settings.secret_key:
+        faults.append("SECRET_KEY is required")
+    elif len(settings.secret_key.encode()) < 32:
+        faults.append("SECRET_KEY is shorter than 32 bytes")
+    if "," in settings.secret_key:
+        faults.append("SECRET_KEY has a comma, which separates keys in SECRET_KEY_FALLBACKS")
+    if any(len(key.encode()) < 32 for key in settings.secret_key_fallbacks):
+        faults.append("SECRET_KEY_FALLBACKS has a key shorter than 32 bytes")
+    return faults
+
+
+def _check_public_url(settings: Settings) -> list[str]:
+    if not settings.public_url:
+        return ["PUBLIC_URL is required"]
+    parts = _split(settings.public_url)
+    if parts is None or parts.scheme not in ("http", "https") or not parts.hostname:
+        return ["PUBLIC_URL is not an http(s) address"]
+    if parts.query or parts.fragment or parts.username or parts.password or re.search(r"[\s\\]", parts.geturl()):
+        return ["PUBLIC_URL must be scheme, host, port and path only"]
+    if parts.scheme == "http" and not is_loopback(parts.hostname):
+        return ["PUBLIC_URL must be https (http only on a loopback host)"]
+    return []
+
+
+def _check_database_url(settings: Settings) -> list[str]:
+    if re.fullmatch(r"sqlite:///(?!:memory:).+", settings.database_url):
+        return []
+    parts = _split(settings.database_url)
+    if parts is not None and parts.scheme in ("postgresql", "postgresql+psycopg", "postgres"):
+        return []
+    return ["DATABASE_URL must be sqlite:///… (a file) or postgresql://…"]
+
+
+def _check_mail(settings: Settings) -> list[str]:
+    faults = []
+    if not settings.mail_url and not settings.is_development:
+        faults.append("MAIL_URL is required")
+    for position, url in enumerate(settings.mail_url, start=1):
+        parts = _split(url)
+        if parts is None or parts.scheme not in MAIL_SCHEMES or not parts.hostname:
+            faults.append(f"MAIL_URL: relay {position} is not smtp://, smtp+starttls:// or smtps:// with a host")
+        elif (parts.username is None) != (parts.password is None):
+            faults.append(f"MAIL_URL: relay {position} has a user without a password or the reverse")
+    address = parseaddr(settings.mail_from)[1]
+    if not settings.mail_from:
+        faults.append("MAIL_FROM is required")
+    elif not re.fullmatch(r"[^@\s]+@[^@\s]+", address) or has_control(settings.mail_from):
+        faults.append("MAIL_FROM is not an address or `Name <address>`")
+    elif not address.isascii():
+        faults.append("MAIL_FROM: write the address in ASCII (an international domain as xn--…)")
+    return faults
+
+
+def _check_web(settings: Settings) -> list[str]:
+    faults = []
+    for origin in settings.allowed_origins:
+        parts = _split(origin)
+        if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
+            faults.append(f"ALLOWED_ORIGINS: {origin!r} is not an origin such as https://app.example")
+    for name in ("terms_url", "privacy_url"):
+        value = getattr(settings, name)
+        if value and not re.fullmatch(r"https?://[^\s\"'<>]+", value):
+            faults.append(f"{name.upper()} is not an http(s) address")
+    if settings.support_email and not re.fullmatch(r"[^@\s?&]+@[^@\s?&]+", settings.support_email):
+        faults.append("SUPPORT_EMAIL is not an address")
+    if has_control(settings.brand_name):
+        faults.append("BRAND_NAME has a control character")
+    return faults
+
+
+def is_loopback(host: str) -> bool:
+    """Whether the host is this machine: ``localhost``, ``*.localhost`` or a loopback address."""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def has_control(text: str) -> bool:
+    """Whether a text holds a control character, CR, LF and NUL among them."""
+    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+
+
+def _split(url: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return None
+    return parts

@@ -1,0 +1,137 @@
+"""The settings: field, default, and a sentence for the person who operates the portal.
+
+The table in docs/settings.md is generated from these sentences.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+from typing import Annotated, Any, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from auth_portal.settings.checks import find_faults
+
+LOCALES = ("tr", "en")
+
+_DURATION = re.compile(r"(\d{1,8})\s*([smhd]?)", re.ASCII)
+_UNIT = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
+
+
+def _duration(value: object) -> object:
+    match = _DURATION.fullmatch(value.strip()) if isinstance(value, str) else None
+    return timedelta(seconds=int(match[1]) * _UNIT[match[2]]) if match else value
+
+
+def _words(value: object) -> object:
+    return tuple(word.strip() for word in value.split(",") if word.strip()) if isinstance(value, str) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+
+
+def _seconds(default: int, least: int, most: int, description: str) -> Any:
+    return Field(
+        timedelta(seconds=default),
+        ge=timedelta(seconds=least),
+        le=timedelta(seconds=most),
+        description=description,
+    )
+
+
+class Settings(BaseModel):
+    """The portal's settings. Durations are seconds, or a number with ``s``, ``m``, ``h`` or ``d``."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+    env: Literal["development", "production"] = Field(
+        "production", description="`development` (what `make run` sets) shows codes and catches mail."
+    )
+    secret_key: str = Field(
+        "",
+        description="Key of everything that is signed, derived or encrypted; at least 32 bytes. "
+        "Development makes one in `instance/`.",
+    )
+    secret_key_fallbacks: Words = Field(
+        (), description="Former `SECRET_KEY`s, comma-separated, newest first, that are still honoured."
+    )
+    public_url: str = Field(
+        "",
+        description="Where people reach the portal: https, or http on a loopback host. It is the issuer and "
+        "the base of every mailed link.",
+    )
+    database_url: str = Field("", description="`sqlite:///path` or `postgresql://user:password@host/name`.")
+    mail_url: Words = Field(
+        (),
+        description="Relays, comma-separated, tried in order: `smtp://`, `smtp+starttls://` or `smtps://`, "
+        "each with `[user:password@]host[:port]`. Unset in development: the mailbox at `/dev/mailbox`.",
+    )
+    mail_from: str = Field("", description="Sender of every letter: `Name <address>` or an address.")
+    signup: Literal["open", "closed"] = Field(
+        "open", description="`closed`: only known users get a code; strangers get a letter that says so."
+    )
+    code_length: int = Field(4, ge=4, le=12, description="Digits of a code.")
+    code_ttl: Duration = _seconds(600, 1, 3_600, "How long a code lives.")
+    code_attempts: int = Field(5, ge=1, le=10, description="Guesses evaluated for one code.")
+    resend_after: Duration = _seconds(30, 0, 3_600, "How soon the same caller may have a code sent again.")
+    sends_per_inbox_per_hour: int = Field(5, ge=0, description="Codes to one address an hour; `0` is off.")
+    sends_per_inbox_per_day: int = Field(20, ge=0, description="Codes to one address a day; `0` is off.")
+    sends_per_source_per_hour: int = Field(
+        100, ge=0, description="Codes asked for by one source network an hour; `0` is off."
+    )
+    access_token_ttl: Duration = _seconds(600, 1, 3_600, "How long an access token lives.")
+    refresh_token_ttl: Duration = _seconds(
+        30 * 86_400, 1, 400 * 86_400, "How long an API sign-in lasts, however often it is refreshed."
+    )
+    registration_ttl: Duration = _seconds(
+        86_400, 1, 7 * 86_400, "How long a new person may take to complete the registration."
+    )
+    session_ttl: Duration = _seconds(30 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in.")
+    session_idle_ttl: Duration = _seconds(
+        7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
+    )
+    trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
+    allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    default_locale: Literal["tr", "en"] = Field("tr", description="Language where nobody asked for one.")
+    brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description="Name on pages and letters.")
+    terms_url: str = Field("", description="Terms of use, linked from pages and registration.")
+    privacy_url: str = Field("", description="Privacy notice, linked from pages and registration.")
+    support_email: str = Field("", description="Where people find help.")
+    log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
+    worker_threads: int = Field(8, ge=1, le=128, description="Threads of a worker process.")
+
+    @property
+    def is_development(self) -> bool:
+        """Whether codes may be shown and mail may be caught."""
+        return self.env == "development"
+
+    @property
+    def is_https(self) -> bool:
+        """Whether people reach the portal over TLS: cookies are then Secure and ``__Host-``."""
+        return self.public_url.startswith("https://")
+
+    @property
+    def public_host(self) -> str:
+        """The host of ``PUBLIC_URL``, without a port."""
+        return urlsplit(self.public_url).hostname or ""
+
+    @property
+    def public_origin(self) -> str:
+        """Scheme, host and port of ``PUBLIC_URL``, as browsers write it in ``Origin``."""
+        parts = urlsplit(self.public_url)
+        return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @property
+    def secret_keys(self) -> tuple[str, ...]:
+        """The current secret first, then those that are only still honoured."""
+        return (self.secret_key, *self.secret_key_fallbacks)
+
+    @model_validator(mode="after")
+    def _check_all(self) -> Self:
+        faults = find_faults(self)
+        if faults:
+            raise ValueError("\n".join(faults))
+        return self
