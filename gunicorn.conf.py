@@ -38,8 +38,15 @@ secure_scheme_headers: dict[str, str] = {}
 # Its path would be the same for every portal of this account.
 control_socket_disable = True
 accesslog = None
-errorlog = "-"
-loglevel = "warning"
+loglevel = "error"  # what is below repeats addresses of callers
+logconfig_dict = {
+    "version": 1,
+    "disable_existing_loggers": False,
+    "formatters": {"json": {"()": "auth_portal.web.logging.JsonFormatter"}},
+    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
+    "root": {"level": "WARNING", "handlers": ["stderr"]},
+    "loggers": {"gunicorn.error": {"level": "ERROR", "handlers": ["stderr"], "propagate": False}},
+}
 
 
 def on_starting(_server: Any) -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
@@ -20,12 +20,17 @@ from sqlalchemy.types import TypeDecorator
 UNAVAILABLE = (exc.OperationalError, exc.InterfaceError, exc.TimeoutError)
 """What SQLAlchemy raises when the database is away, locked for too long, or the pool is used up."""
 
+CLOCK_SKEW = timedelta(minutes=1)
+"""How far the clocks of requests and nodes may be apart. What lies further in the future was written before the
+clock was set back."""
+
 AnyRow = Row[*tuple[Any, ...]]
 """A result row, whatever its columns."""
 
 _BUSY_TIMEOUT_MS = 5_000
 _CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_MS = 5_000
+_SILENCE_TIMEOUT_MS = 5_000
 _PING_AFTER_IDLE_S = 2.0
 
 
@@ -75,8 +80,9 @@ def utcnow() -> datetime:
 def engine_options(database_url: str, threads: int) -> tuple[str, dict[str, Any]]:
     """SQLAlchemy's URL and engine options for a ``DATABASE_URL`` of ours.
 
-    PostgreSQL gets psycopg 3, a pool as large as the worker's threads, and time-outs that turn a hanging
-    server into 503 within seconds. SQLite gets autocommitting driver connections, see ``configure_engine``.
+    PostgreSQL gets psycopg 3, a pool as large as the worker's threads, and time-outs that turn a slow statement,
+    a dead host or a silent network into 503 within seconds (not a server process frozen on a living host).
+    SQLite gets autocommitting driver connections, see ``configure_engine``.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -85,6 +91,11 @@ def engine_options(database_url: str, threads: int) -> tuple[str, dict[str, Any]
     url = url.set(drivername="postgresql+psycopg")
     connect_args = {
         "connect_timeout": _CONNECT_TIMEOUT_S,
+        # A network that swallows everything: give up on it instead of waiting for the kernel's quarter of an hour.
+        "tcp_user_timeout": _SILENCE_TIMEOUT_MS,
+        "keepalives_idle": 5,
+        "keepalives_interval": 2,
+        "keepalives_count": 2,
         "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
         "application_name": "auth-portal",
     }

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auth_portal.errors import InvalidInput
-from auth_portal.signin.codes import codes_match, derive_code, is_printable, parse_code
+from auth_portal.signin.codes import codes_match, derive_code, parse_code
 from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.registration import is_printable
 from tests.conftest import Made
 from tests.drivers import ApiDriver, data_of, outcome
 from tests.support.letters import code_in

@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.orm import aliased
 
-from auth_portal.db import AnyRow, upsert
+from auth_portal.db import CLOCK_SKEW, AnyRow, upsert
 from auth_portal.models import Challenge as Table
 from auth_portal.models import Identifier
 from auth_portal.signin.addresses import Destination
@@ -93,6 +93,8 @@ class Statements:
             "now": draft.now,
             "expires_at": draft.expires_at,
             "resend_before": draft.resend_before,
+            # A letter "sent" then was sent before the clock was set back: it must not block anybody.
+            "future": draft.now + CLOCK_SKEW,
         }
         row = connection.execute(self._upsert, values).first()
         return _challenge(row) if row else None
@@ -237,8 +239,10 @@ def _upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user
     return insert.on_conflict_do_update(
         index_elements=[Table.channel, Table.destination, Table.caller],
         set_=changes,
-        # A letter "sent" in the future was sent before the clock was set back: it must not block anybody.
-        where=or_(Table.sent_at <= bindparam("resend_before", type_=Table.sent_at.type), Table.sent_at > now),
+        where=or_(
+            Table.sent_at <= bindparam("resend_before", type_=Table.sent_at.type),
+            Table.sent_at > bindparam("future", type_=Table.sent_at.type),
+        ),
     ).returning(*returned)
 
 

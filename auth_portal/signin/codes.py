@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hmac
 import re
-import unicodedata
 
 from auth_portal.errors import InvalidInput
 from auth_portal.signin.keyring import KeyRing
@@ -42,8 +41,3 @@ def parse_code(text: str, length: int, field: str = "code") -> str:
 def codes_match(expected: str | None, given: str) -> bool:
     """Compare in constant time (OTP-25)."""
     return expected is not None and hmac.compare_digest(expected, given)
-
-
-def is_printable(text: str) -> bool:
-    """Whether a text has no control character, line separator or lone surrogate (it may be shown and mailed)."""
-    return not any(unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") for character in text)

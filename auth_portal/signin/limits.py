@@ -12,6 +12,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, TextClause, text
 
+from auth_portal.db import CLOCK_SKEW
 from auth_portal.errors import TooManyRequests
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
@@ -66,7 +67,7 @@ class SendLimits:
     def spend(self, connection: Connection, buckets: list[Bucket], now: datetime) -> None:
         """Spend one send from each bucket. Raises TooManyRequests; the caller's transaction then rolls back."""
         now_ms = _milliseconds(now)
-        values: dict[str, str | int] = {"now": now_ms}
+        values: dict[str, str | int] = {"now": now_ms, "future": _milliseconds(now + CLOCK_SKEW)}
         for position, bucket in enumerate(buckets):
             values |= {
                 f"key{position}": bucket.key,
@@ -106,10 +107,10 @@ def _spend_statement(rows: int) -> TextClause:
         ON CONFLICT (key) DO UPDATE SET
             window_ms = excluded.window_ms,
             spent_until = excluded.spent_until - :now
-                + CASE WHEN send_limit.spent_until BETWEEN :now AND :now + excluded.window_ms
+                + CASE WHEN send_limit.spent_until BETWEEN :now AND :future + excluded.window_ms
                     THEN send_limit.spent_until ELSE :now END
         WHERE send_limit.spent_until + excluded.spent_until - :now <= :now + excluded.window_ms
-            OR send_limit.spent_until > :now + excluded.window_ms
+            OR send_limit.spent_until > :future + excluded.window_ms
         RETURNING key""")  # noqa: S608  made of row numbers only
 
 

@@ -7,6 +7,7 @@ registration is completed once; whoever registers an address first has it.
 from __future__ import annotations
 
 import secrets
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,12 +22,12 @@ from auth_portal.models import Identifier, Registration, User
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.codes import is_printable
 from auth_portal.signin.keyring import digest
 from auth_portal.signin.sessions import OpenedSession, SessionService
 from auth_portal.signin.users import Profile
 
 NAME_LENGTH = 100
+_BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MAX_SECRET = 128
 
 
@@ -41,15 +42,26 @@ class PendingRegistration:
 
 
 def parse_name(text: str, field: str) -> str:
-    """A name as stored: trimmed, 1 to NAME_LENGTH characters, nothing invisible. Raises InvalidInput."""
+    """A name as stored: trimmed, 1 to NAME_LENGTH characters, some of them visible. Raises InvalidInput."""
     text = text.strip()
-    if not text:
+    if all(unicodedata.category(character) in ("Cf", "Zs") for character in text):
         raise InvalidInput(**{field: "missing"})
     if len(text) > NAME_LENGTH:
         raise InvalidInput(**{field: "too_long"})
     if not is_printable(text):
         raise InvalidInput(**{field: "not_printable"})
     return text
+
+
+def is_printable(text: str) -> bool:
+    """Whether a text may be shown and mailed: nothing that controls, breaks lines or turns the reading direction.
+
+    The joiners of category Cf stay: Persian names and emoji need them.
+    """
+    return not any(
+        unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") or character in _BIDI_CONTROLS
+        for character in text
+    )
 
 
 class RegistrationService:

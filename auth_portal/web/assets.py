@@ -22,7 +22,8 @@ def init_assets(app: Flask) -> None:
 
     def cache_asset(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 304):
-            lasting = "v" in request.args
+            asset = folder / (request.view_args or {}).get("filename", "")
+            lasting = request.args.get("v") == fingerprint(asset)
             response.headers["Cache-Control"] = (
                 f"public, max-age={_YEAR_S}, immutable" if lasting else "public, max-age=300"
             )

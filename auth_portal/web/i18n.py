@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from babel import Locale
 from flask import Flask, Response, g, request, url_for
 from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.settings import LOCALES
+from auth_portal.web.cookies import get_cookie, set_cookie
 from auth_portal.web.envelope import is_api
 from auth_portal.web.services import services
 
-COOKIE = "lang"
-_COOKIE_AGE = 365 * 86_400
+COOKIE = "language"
+_COOKIE_LIFETIME = timedelta(days=365)
 
 
 def init_i18n(app: Flask) -> None:
@@ -27,7 +30,7 @@ def choose_locale() -> str:
 
     The API goes by its callers' header alone (contract, section 2).
     """
-    for wish in (request.args.get("lang"), request.cookies.get(COOKIE)):
+    for wish in (request.args.get("lang"), get_cookie(COOKIE)):
         if wish in LOCALES and not is_api(request.path):
             return wish
     return accepted_locale() or services().settings.default_locale
@@ -57,8 +60,7 @@ def letter_locale(wish: str | None) -> str:
 def _keep_choice(response: Response) -> Response:
     choice = request.args.get("lang")
     if choice in LOCALES and request.endpoint is not None and not is_api(request.path):
-        secure = services().settings.is_https
-        response.set_cookie(COOKIE, choice, max_age=_COOKIE_AGE, secure=secure, httponly=True, samesite="Lax")
+        set_cookie(response, COOKIE, choice, _COOKIE_LIFETIME)
     return response
 
 

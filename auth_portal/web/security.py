@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from flask import Flask, Request, Response, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
@@ -11,6 +9,7 @@ from flask_wtf.csrf import CSRFError, CSRFProtect
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from auth_portal.settings import Settings
+from auth_portal.web.cookies import cookie_name
 from auth_portal.web.envelope import is_api
 from auth_portal.web.services import services
 
@@ -53,6 +52,9 @@ def init_security(app: Flask, settings: Settings) -> None:
         SESSION_COOKIE_HTTPONLY=True,
         SESSION_COOKIE_SAMESITE="Lax",
         WTF_CSRF_TIME_LIMIT=None,
+        # A form that is open while SECRET_KEY changes must still be good: Flask-WTF knows no fallbacks, so it signs
+        # with the oldest key. The comparison is with the session, whose cookie is signed with the newest.
+        WTF_CSRF_SECRET_KEY=[app.secret_key, *app.config["SECRET_KEY_FALLBACKS"]][-1],
         # Flask-WTF would compare the Referer, which our Referrer-Policy forbids; see _check_origin.
         WTF_CSRF_SSL_STRICT=False,
     )
@@ -66,41 +68,12 @@ def init_security(app: Flask, settings: Settings) -> None:
     if settings.allowed_origins:
         CORS(
             app,
-            resources={r"/api/*": {"origins": list(settings.allowed_origins)}},
+            resources={r"/api/.*": {"origins": list(settings.allowed_origins)}},
             allow_headers=["Authorization", "Content-Type", "Accept-Language"],
             expose_headers=["Retry-After", "X-Error-Code", "X-Request-Id", "RateLimit", "RateLimit-Policy"],
             methods=["GET", "POST", "PATCH", "DELETE"],
             max_age=600,
         )
-
-
-def cookie_name(settings: Settings, name: str) -> str:
-    """``__Host-`` where the portal is reached over TLS, so that no other host can set it (SES-02)."""
-    return f"__Host-{name}" if settings.is_https else f"portal-{name}"
-
-
-def set_cookie(response: Response, name: str, value: str, lifetime: timedelta) -> None:
-    """Set one of our cookies: HttpOnly, Lax, whole site, Secure over TLS."""
-    settings = services().settings
-    response.set_cookie(
-        cookie_name(settings, name),
-        value,
-        max_age=min(int(lifetime.total_seconds()), 400 * 86_400),
-        secure=settings.is_https,
-        httponly=True,
-        samesite="Lax",
-    )
-
-
-def get_cookie(name: str) -> str:
-    """The value of one of our cookies, or an empty text."""
-    return request.cookies.get(cookie_name(services().settings, name), "")
-
-
-def clear_cookie(response: Response, name: str) -> None:
-    """Make the browser forget one of our cookies."""
-    settings = services().settings
-    response.delete_cookie(cookie_name(settings, name), secure=settings.is_https, httponly=True, samesite="Lax")
 
 
 def _check_origin() -> None:
@@ -126,6 +99,8 @@ def _set_headers(response: Response) -> Response:
         response.headers.setdefault(name, value)
     if services().settings.is_https:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}; includeSubDomains")
+    if is_api(request.path) and services().settings.allowed_origins:
+        response.vary.add("Origin")
     if request.method == "OPTIONS" and response.status_code == 200 and not response.data:
         response.status_code = 204
         del response.headers["Content-Type"]

@@ -5,9 +5,9 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, make_response, redirect, render_template, url_for
 from flask_babel import gettext
 
+from auth_portal.web.cookies import clear_cookie
 from auth_portal.web.pages.forms import LogoutForm
 from auth_portal.web.pages.signin import current_session
-from auth_portal.web.security import clear_cookie
 from auth_portal.web.services import services
 
 blueprint = Blueprint("pages_account", __name__)

@@ -34,12 +34,12 @@ from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import LiveSession, OpenedSession
+from auth_portal.web.cookies import clear_cookie, get_cookie, set_cookie
 from auth_portal.web.devices import device_of
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
 from auth_portal.web.pages.webmail import webmail_of
-from auth_portal.web.security import clear_cookie, get_cookie, set_cookie
 from auth_portal.web.services import services
 
 blueprint = Blueprint("pages", __name__)

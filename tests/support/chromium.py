@@ -1,0 +1,111 @@
+"""Owns the real browser of the tests: the machine's Chromium under Playwright, and what it complains about."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from urllib.parse import urlsplit
+
+from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
+
+_NAMES = ("chromium", "chromium-browser", "google-chrome")
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--headless=new",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+_PATIENCE_MS = 15_000
+
+
+class ChromiumUnavailable(Exception):
+    """There is no browser on this machine."""
+
+
+@contextmanager
+def launched_chromium() -> Iterator[Browser]:
+    """A running Chromium without a window; raises ChromiumUnavailable where none is installed."""
+    path = next(filter(None, map(shutil.which, _NAMES)), None)
+    if path is None:
+        raise ChromiumUnavailable(f"none of {', '.join(_NAMES)} is installed")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        yield browser
+        browser.close()
+
+
+class Visitor:
+    """A person at a browser window, and everything the browser had to say about the pages they saw."""
+
+    def __init__(self, browser: Browser, url: str, **options: object) -> None:
+        self.url = url
+        self.complaints: list[str] = []
+        self.accepted = ["Clear-Site-Data"]  # Chromium confirms what our own header at the sign-out asked for
+        self.posts: list[str] = []
+        options = {"locale": "en-US", "viewport": {"width": 1280, "height": 800}, **options}
+        self.context: BrowserContext = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
+        self.context.set_default_timeout(_PATIENCE_MS)
+        self.page = self.new_page()
+
+    def new_page(self) -> Page:
+        """Open a tab; what goes wrong in it is kept in ``complaints``."""
+        page = self.context.new_page()
+        page.on("console", lambda message: self._complain(f"{message.type}: {message.text}"))
+        page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
+        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}: {request.failure}"))
+        page.on("request", self._note)
+        return page
+
+    def ask(self, email: str) -> Page:
+        """Enter the address; the page that is given back stands at the code."""
+        self.page.goto("/login")
+        self.page.locator("[name=email]").fill(email)
+        self.page.locator("main .button").click()
+        self.page.wait_for_url("**/login/code")
+        return self.page
+
+    def code_for(self, email: str) -> str:
+        """The code of the newest letter to the address, read from the mailbox in a tab of its own."""
+        return self._letters(email)[0]
+
+    def letters_to(self, email: str) -> int:
+        """How many letters the address got."""
+        return len(self._letters(email))
+
+    def _letters(self, email: str) -> list[str]:
+        tab = self.new_page()
+        tab.goto("/dev/mailbox")
+        codes = tab.locator("article", has_text=email).locator(".mailbox-code").all_inner_texts()
+        tab.close()
+        return codes
+
+    def accept_status(self, status: int) -> None:
+        """Do not complain of pages with this status: Chromium notes each refusal in its console."""
+        self.accepted.append(f"the server responded with a status of {status}")
+
+    def _complain(self, text: str) -> None:
+        if not any(accepted in text for accepted in self.accepted):
+            self.complaints.append(text)
+
+    def _note(self, request: Request) -> None:
+        if request.method == "POST":
+            self.posts.append(urlsplit(request.url).path)
+        if not request.url.startswith((f"{self.url}/", "data:image/svg+xml")):
+            self.complaints.append(f"foreign: {request.url}")
+
+    def storages(self) -> list[int]:
+        """How many entries the storages of the page that is open hold (SES-21)."""
+        found: list[int] = self.page.evaluate(
+            "async () => [localStorage.length, sessionStorage.length, (await indexedDB.databases()).length,"
+            " (await caches.keys()).length, (await navigator.serviceWorker.getRegistrations()).length]"
+        )
+        return found
+
+    def close(self) -> None:
+        """Close the window."""
+        self.context.close()

@@ -1,0 +1,239 @@
+"""What a sign-in costs the database: how many statements and commits, and that none of them reads a whole table."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy import Connection, Engine, event, insert, text
+
+from auth_portal.db import utcnow
+from auth_portal.models import Challenge, Identifier, RefreshToken, Registration, SendLimit, Session, User
+from auth_portal.signin.keyring import digest
+from tests.conftest import services_of
+from tests.drivers import ApiDriver, BrowserDriver, data_of
+from tests.support.smtp import MailSink
+
+LIMITS_ON = {"sends_per_inbox_per_hour": 5, "sends_per_inbox_per_day": 20, "sends_per_source_per_hour": 100}
+ROWS = 4_000
+
+
+@dataclass
+class Cost:
+    """What an engine did: the statements with their parameters, and how often something became durable."""
+
+    statements: list[tuple[str, Any]] = field(default_factory=list)
+    commits: int = 0
+
+
+@contextmanager
+def counted(engine: Engine) -> Iterator[Cost]:
+    """Count what the engine does meanwhile. A written statement in autocommit is a commit of its own."""
+    cost = Cost()
+
+    def execute(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if not statement.startswith("BEGIN"):
+            cost.statements.append((statement, parameters))
+        is_write = not statement.lstrip().upper().startswith(("SELECT", "BEGIN"))
+        if is_write and connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+            cost.commits += 1
+
+    def commit(_connection: Connection) -> None:
+        cost.commits += 1
+
+    event.listen(engine, "before_cursor_execute", execute)
+    event.listen(engine, "commit", commit)
+    try:
+        yield cost
+    finally:
+        event.remove(engine, "before_cursor_execute", execute)
+        event.remove(engine, "commit", commit)
+
+
+@pytest.fixture
+def warm_app(make_app: Callable[..., Flask], outbox: MailSink) -> Flask:
+    """A portal with send limits that has its keys and its connections; ada@example.com is known to it."""
+    return _warm(make_app(resend_after=0, **LIMITS_ON), outbox)
+
+
+def _warm(app: Flask, outbox: MailSink) -> Flask:
+    ApiDriver(app, outbox).register("ada@example.com")
+    return app
+
+
+def costs(app: Flask, act: Callable[[], Any], status: int) -> tuple[int, int]:
+    """Statements and commits of one request, which must answer with this status."""
+    with counted(services_of(app).engine) as cost:
+        answer = act()
+    assert answer.status_code == status, answer.text
+    return len(cost.statements), cost.commits
+
+
+def assert_within(cost: tuple[int, int], statements: int, commits: int) -> None:
+    """Neither more nor nothing."""
+    assert 1 <= cost[0] <= statements, f"{cost[0]} statements"
+    assert cost[1] <= commits, f"{cost[1]} commits"
+
+
+@pytest.mark.parametrize("limits", [{}, LIMITS_ON], ids=["limits_off", "limits_on"])
+def test_a_json_send_and_a_resend_take_two_statements_and_one_commit(
+    limits: dict[str, int], make_app: Callable[..., Flask], outbox: MailSink
+) -> None:
+    app = _warm(make_app(resend_after=0, **limits), outbox)
+    api = ApiDriver(app, outbox)
+
+    for email in ("ada@example.com", "new@example.com", "new@example.com"):
+        cost = costs(app, lambda email=email: api.send(email), 201)
+        assert_within(cost, 2, 1)
+        assert cost[1] == 1, "nothing was committed before the letter left"
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "new@example.com"])
+@pytest.mark.parametrize("names", [["challengeId"], []], ids=["with_handle", "without_handle"])
+def test_a_json_verify_takes_six_statements_and_two_commits(
+    email: str, names: list[str], warm_app: Flask, outbox: MailSink
+) -> None:
+    api = ApiDriver(warm_app, outbox)
+    sent = data_of(api.send(email))
+    handle = {name: sent[name] for name in names}
+    code = api.code_sent_to(email)
+    wrong = f"{(int(code) + 1) % 10_000:04}"
+
+    assert_within(costs(warm_app, lambda: api.login(email, wrong, **handle), 401), 2, 1)
+    right = costs(warm_app, lambda: api.login(email, code, **handle), 200)
+    assert_within(right, 6, 2)
+    assert right[1] == 2, "the attempt is committed before the code is compared"
+    assert_within(costs(warm_app, lambda: api.login(email, code, **handle), 401), 3, 2)
+
+
+def test_a_guess_from_a_foreign_network_takes_two_statements(warm_app: Flask, outbox: MailSink) -> None:
+    api = ApiDriver(warm_app, outbox)
+    api.send("ada@example.com")
+
+    assert_within(costs(warm_app, lambda: api.at("192.0.2.9").login("ada@example.com", "0000"), 401), 2, 2)
+
+
+@pytest.mark.parametrize("email", ["ada@example.com", "new@example.com"])
+def test_the_pages_cost_no_more_than_json(email: str, warm_app: Flask, outbox: MailSink) -> None:
+    browser = BrowserDriver(warm_app, outbox)
+    browser.get("/login")
+
+    for _ in range(2):
+        assert_within(costs(warm_app, lambda: browser.post("/login", {"email": email}), 303), 2, 1)
+    browser.get("/login/code")
+    code = browser.code_sent_to(email)
+    wrong = f"{(int(code) + 1) % 10_000:04}"
+    assert_within(costs(warm_app, lambda: browser.enter(wrong), 401), 3, 1)
+    assert_within(costs(warm_app, lambda: browser.enter(code), 303), 6, 2)
+
+
+def fill(engine: Engine) -> None:
+    """Some thousand rows of everything, as a portal has them after a while; the planner is told about them."""
+    now, numbers = utcnow(), range(ROWS)
+    dates = {"created_at": now, "expires_at": now + timedelta(hours=1)}
+    rows: dict[Any, list[dict[str, Any]]] = {
+        User: [
+            {"id": f"u{n}", "first_name": "A", "last_name": "B", "locale": "tr", "created_at": now,
+             "terms_accepted_at": now, "suspended_at": None}
+            for n in numbers
+        ],
+        Identifier: [
+            {"channel": "email", "value": f"p{n}@example.com", "user_id": f"u{n}", "verified_at": now}
+            for n in numbers
+        ],
+        Registration: [
+            {"id": f"r{n}", "channel": "email", "destination": f"q{n}@example.com", "secret_hash": digest(f"r{n}"),
+             "completed_at": None, **dates}
+            for n in numbers
+        ],
+        Session: [
+            {"id": f"s{n}", "user_id": f"u{n}", "secret_hash": digest(f"s{n}"), "client_id": "portal", "device": "",
+             "authenticated_at": now, "last_seen_at": now, "expires_at": now + timedelta(days=1), "ended_at": None}
+            for n in numbers
+        ],
+        RefreshToken: [
+            {"token_hash": digest(f"t{n}"), "session_id": f"s{n}", "created_at": now, "used_at": None}
+            for n in numbers
+        ],
+        Challenge: [
+            {"id": f"c{n}", "channel": "email", "destination": f"p{n}@example.com",
+             "caller": f"{('network', 'browser')[n % 2]}:{n}", "key_id": "k", "code_length": 4, "attempts": 0,
+             "attempts_allowed": 5, "foreign_attempts": 0, "send_count": 1, "sent_at": now, "consumed_at": None,
+             **dates}
+            for n in numbers
+        ],
+        SendLimit: [{"key": digest(f"l{n}"), "spent_until": n, "window_ms": 3_600_000} for n in numbers],
+    }  # fmt: skip
+    with engine.begin() as connection:
+        for model, values in rows.items():
+            connection.execute(insert(model), values)
+    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text("ANALYZE"))
+
+
+def sign_in_everywhere(app: Flask, outbox: MailSink) -> None:
+    """Every statement of the hot path, and those of its refusals."""
+    api = ApiDriver(app, outbox)
+    first = api.register("known@example.com")
+    second = data_of(api.post("refresh-token", {"refreshToken": first["refreshToken"]}))
+    api.post("refresh-token", {"refreshToken": first["refreshToken"]})
+    for email in ("known@example.com", "p7@example.com"):
+        sent = data_of(api.send(email))
+        api.send(email)
+        code = api.code_sent_to(email)
+        api.at("192.0.2.9").login(email, f"{(int(code) + 1) % 10_000:04}")
+        api.login(email, f"{(int(code) + 1) % 10_000:04}", challengeId=sent["challengeId"])
+        api.login(email, code)
+    assert api.call("GET", "me", token=second["accessToken"]).status_code == 200
+    api.call("PATCH", "me", {"firstName": "Augusta"}, token=second["accessToken"])
+    assert api.post("logout", token=second["accessToken"]).status_code == 200
+    browser = BrowserDriver(app, outbox)
+    browser.register("page@example.com")
+    assert browser.get("/account").status_code == 200
+    browser.post("/logout", {})
+    browser.prove("page@example.com")
+
+
+def plan(connection: Connection, statement: str, parameters: Any) -> list[str]:
+    """What the database means to do, line by line."""
+    verb = "EXPLAIN" if connection.dialect.name == "postgresql" else "EXPLAIN QUERY PLAN"
+    return [str(row[-1]) for row in connection.exec_driver_sql(f"{verb} {statement}", parameters)]
+
+
+def whole_tables(lines: list[str]) -> list[str]:
+    """The lines of a plan that read a whole table or index. The few signing keys may be read all."""
+    found = [line for line in lines if "Seq Scan" in line or line.startswith("SCAN ")]
+    return [line for line in found if "signing_key" not in line and "CONSTANT ROW" not in line]
+
+
+def test_a_plan_that_reads_a_whole_table_is_noticed(make_app: Callable[..., Flask]) -> None:
+    with services_of(make_app()).engine.connect() as connection:
+        for table in ("challenge", "identifier", "session", "refresh_token"):
+            assert whole_tables(plan(connection, f"SELECT count(*) FROM {table}", ())), table
+
+
+def test_no_statement_of_a_sign_in_reads_a_whole_table(make_app: Callable[..., Flask], outbox: MailSink) -> None:
+    app = make_app(resend_after=0, **LIMITS_ON)
+    engine = services_of(app).engine
+    fill(engine)
+
+    with counted(engine) as cost:
+        sign_in_everywhere(app, outbox)
+
+    statements = dict(cost.statements)
+    seen = " ".join(statements)
+    for table in ("challenge", "identifier", "session", "refresh_token", "registration", "send_limit", "user"):
+        assert re.search(rf"\b{table}\b", seen), f"{table} was not used: this run is not complete"
+    with engine.connect() as connection:
+        slow = {
+            statement: lines
+            for statement, parameters in statements.items()
+            if (lines := whole_tables(plan(connection, statement, parameters)))
+        }
+    assert slow == {}
