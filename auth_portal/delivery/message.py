@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import time
 from binascii import b2a_qp
+from datetime import UTC, datetime
 from email import policy
 from email.mime.base import MIMEBase
 from email.mime.multipart import MIMEMultipart
 from email.mime.nonmultipart import MIMENonMultipart
-from email.utils import formataddr, formatdate, make_msgid, parseaddr
+from email.utils import format_datetime, formataddr, make_msgid, parseaddr
 
 import flask_mail
 
@@ -53,7 +54,7 @@ class Message(flask_mail.Message):
         message["Subject"] = flask_mail.sanitize_subject(self.subject)
         message["From"] = formataddr(parseaddr(str(self.sender)))
         message["To"] = str(self.recipients[0])
-        message["Date"] = formatdate(self.date)
+        message["Date"] = format_datetime(datetime.fromtimestamp(self.date or time.time(), UTC))
         message["Message-ID"] = self.msgId
         for name, value in (self.extra_headers or {}).items():
             message[name] = value

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from urllib.parse import quote
 
 from babel import Locale
 from flask import Flask, Response, g, request, url_for
@@ -75,7 +76,7 @@ def _template_globals() -> dict[str, object]:
 
 
 def _language_url(code: str) -> str:
-    """This page in another language; a page that only answers POST falls back to the first one."""
-    if request.method == "GET" and request.endpoint is not None and "error" not in g:
-        return url_for(request.endpoint, **{**(request.view_args or {}), "lang": code})
-    return url_for("pages.login", lang=code)
+    """This page in another language; from an error page, the first one. What a form posts to answers GET too."""
+    if "error" in g:
+        return url_for("pages.login", lang=code)
+    return f"{request.script_root}{quote(request.path)}?lang={code}"
