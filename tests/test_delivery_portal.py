@@ -142,3 +142,16 @@ def test_slow_relays_cost_eight_seconds_at_most_and_nobody_else_waits(
     assert len(double.relays[1].sent_to("second@example.com")) == 1
     retries = in_parallel([lambda e=email: single.send(e) for email in results if not email.startswith("second")])
     assert [retry[0].status for retry in retries if isinstance(retry, tuple)] == [201] * 3
+
+
+def test_a_slow_relay_costs_eight_seconds_at_most_however_many_ask(nodes: tuple[Node, Node]) -> None:
+    node, _ = nodes
+    node.relays[0].drop_connections()
+    node.relays[0].fault = "slow_banner"
+    results = in_parallel([lambda n=number: node.send(f"many{n}@example.com") for number in range(20)])
+    node.relays[0].fault = None
+    node.relays[0].drop_connections()
+
+    answers = [result for result in results if isinstance(result, tuple)]
+    assert [answer.status for answer, _ in answers] == [500] * 20
+    assert max(seconds for _, seconds in answers) < LIMIT_S

@@ -5,11 +5,9 @@ from __future__ import annotations
 import ipaddress
 import re
 from email.utils import parseaddr
-from typing import TYPE_CHECKING
 from urllib.parse import SplitResult, urlsplit
 
-if TYPE_CHECKING:
-    from auth_portal.settings.fields import Settings
+from auth_portal.settings.fields import Settings
 
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """The ways to reach a relay, and the port of each."""

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
+from pydantic_core import ErrorDetails
 
+from auth_portal.settings.checks import find_faults
 from auth_portal.settings.fields import Settings
 
 PREFIX = "AUTH_PORTAL_"
@@ -36,7 +38,7 @@ def read_environment(environ: Mapping[str, str]) -> tuple[dict[str, str], list[s
     faults = []
     for field in Settings.model_fields:
         name = PREFIX + field.upper()
-        value = environ.get(name, "")
+        value = environ.get(name, "").strip()
         path = environ.get(name + "_FILE", "") if field in SECRET_FIELDS else ""
         if path and value:
             faults.append(f"{field.upper()} and {field.upper()}_FILE are both set")
@@ -74,18 +76,14 @@ def load_settings(environ: Mapping[str, str] | None = None, instance: Path | Non
     values["database_url"] = _absolute(values["database_url"])
     if "public_url" in values:
         values["public_url"] = values["public_url"].rstrip("/")
-    while True:
-        try:
-            settings = Settings(**values)
-        except ValidationError as error:
-            faults += _sentences(error)
-            malformed = {fault["loc"][0] for fault in error.errors() if fault["loc"]}
-        else:
-            malformed = set()
-        if not malformed:
-            break
-        # What depends on several settings is only checked once each is well-formed: leave the bad ones out.
-        values = {name: value for name, value in values.items() if name not in malformed}
+    try:
+        settings = Settings(**values)
+    except ValidationError as error:
+        faults += [f"{_name(fault)}: {fault['msg']}" for fault in error.errors()]
+        # The rest is judged too: one start tells everything that is wrong.
+        malformed = {fault["loc"][0] for fault in error.errors()}
+        settings = Settings(**{name: value for name, value in values.items() if name not in malformed})
+    faults += find_faults(settings)
     if faults:
         raise SettingsError(faults)
     return settings
@@ -124,10 +122,5 @@ def _absolute(database_url: str) -> str:
     return f"sqlite:///{ROOT / path}"
 
 
-def _sentences(error: ValidationError) -> list[str]:
-    faults: list[str] = []
-    for fault in error.errors():
-        field = ".".join(str(part) for part in fault["loc"]).upper()
-        text = fault["msg"].removeprefix("Value error, ")
-        faults += [f"{field}: {text}"] if field else text.split("\n")
-    return faults
+def _name(fault: ErrorDetails) -> str:
+    return ".".join(str(part) for part in fault["loc"]).upper()

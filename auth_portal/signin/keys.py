@@ -44,12 +44,13 @@ _LEEWAY = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """A signing key that our secrets decrypt, ready for use."""
+    """A signing key that our secrets decrypt, ready for use. ``signs_until`` is when a younger one takes over."""
 
     generation: int
     kid: str
     private: ec.EllipticCurvePrivateKey
     active_from: datetime
+    signs_until: datetime | None
     retires_at: datetime | None
     created_at: datetime
 
@@ -60,9 +61,9 @@ class Key:
 
     def state(self, now: datetime) -> str:
         """``next`` (published, not signing yet), ``active`` or ``retiring`` (published, signs no more)."""
-        if self.retires_at is not None and self.active_from <= now:
-            return "retiring"
-        return "next" if self.active_from > now else "active"
+        if self.active_from > now:
+            return "next"
+        return "active" if self.signs_until is None or self.signs_until > now else "retiring"
 
 
 class SigningKeys:
@@ -170,19 +171,21 @@ class SigningKeys:
     def _read(self) -> list[Key]:
         with self._engine.connect() as connection:
             rows = connection.execute(_ALL, {"now": utcnow()}).all()
-        keys = [self._load(row) for row in rows]
+        successors = [row.active_from for row in rows[1:]] + [None]
+        keys = [self._load(row, signs_until) for row, signs_until in zip(rows, successors, strict=True)]
         if rows and not any(keys):
             raise KeysUnreadable
         return [key for key in keys if key is not None]
 
-    def _load(self, row: Any) -> Key | None:
+    def _load(self, row: Any, signs_until: datetime | None) -> Key | None:
         plain = self._keyring.decrypt(row.private_key)
         if plain is None:
             return None
         private = load_der_private_key(plain, password=None)
         if not isinstance(private, ec.EllipticCurvePrivateKey):
             return None
-        return Key(row.generation, row.kid, private, row.active_from, row.retires_at, row.created_at)
+        dates = (row.active_from, signs_until, row.retires_at, row.created_at)
+        return Key(row.generation, row.kid, private, *dates)
 
 
 _LAST = select(SigningKey.generation).order_by(SigningKey.generation.desc()).limit(1)

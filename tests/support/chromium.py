@@ -106,6 +106,24 @@ class Visitor:
         )
         return found
 
+    def focus_ring(self) -> float:
+        """How wide the outline of what has the focus is, in pixels."""
+        return float(self.page.evaluate("parseFloat(getComputedStyle(document.activeElement).outlineWidth)"))
+
+    def overflow(self) -> int:
+        """By how many pixels the page is wider than the window."""
+        root = "document.documentElement"
+        return int(self.page.evaluate(f"{root}.scrollWidth - {root}.clientWidth"))
+
+    def too_small(self) -> list[str]:
+        """The links, buttons and fields that are shown smaller than 24 by 24 pixels."""
+        found: list[str] = self.page.evaluate(
+            """[...document.querySelectorAll('a, button, input:not([type=hidden])')]
+            .map(element => [element.outerHTML.slice(0, 80), element.getBoundingClientRect()])
+            .filter(([, box]) => box.width && (box.width < 24 || box.height < 24)).map(([text]) => text)"""
+        )
+        return found
+
     def close(self) -> None:
         """Close the window."""
         self.context.close()
