@@ -110,9 +110,9 @@
     });
   }
 
-  const again = find('[data-resend-in]');
-  const wait = Number(again?.dataset.resendIn);
-  if (wait > 0) {
+  document.querySelectorAll('[data-resend-in]').forEach((again) => {
+    const wait = Number(again.dataset.resendIn);
+    if (!wait) return;
     const label = again.textContent;
     again.disabled = true;
     countDown(wait, (left) => {
@@ -120,8 +120,22 @@
     }, () => {
       again.textContent = label;
       again.disabled = false;
-      say(again.dataset.say);
+      if (again.dataset.say) say(again.dataset.say);
     });
+  });
+
+  // Once the code did its work in another tab, this page only leads on. Other pages tell that something happened.
+  const tabs = new BroadcastChannel('portal');
+  if (code) {
+    const look = async () => {
+      if (document.hidden || code.form.dataset.sent) return;
+      const answer = await fetch('/login/code', { redirect: 'manual' }).catch(() => null);
+      if (answer?.type === 'opaqueredirect') location.replace('/login/code');
+    };
+    tabs.onmessage = look;
+    document.addEventListener('visibilitychange', look);
+  } else {
+    tabs.postMessage('elsewhere');
   }
 
   const email = find('[data-email]');
@@ -140,21 +154,22 @@
         || `${x[1]}${x[0]}${x.slice(2)}` === y;
     };
 
-    const check = (typing) => {
+    const check = () => {
+      // The line moves the button. Under a pointer that is about to press it, that would lose the click.
+      if (document.activeElement !== email) return;
       const at = email.value.lastIndexOf('@');
       const domain = email.value.slice(at + 1).trim().toLowerCase();
       const looksWhole = at > 0 && /\.\w{2,}$/.test(domain) && !fine.includes(domain);
       // "gmail.co" may be "gmail.com" in the making.
-      const meant = looksWhole && common.find((name) => near(domain, name) && !(typing && name.startsWith(domain)));
+      const meant = looksWhole && common.find((name) => near(domain, name) && !name.startsWith(domain));
       line.hidden = !meant;
       if (meant) fix.textContent = email.value.slice(0, at + 1) + meant;
     };
     let pause;
     email.addEventListener('input', () => {
       clearTimeout(pause);
-      pause = setTimeout(check, 400, true);
+      pause = setTimeout(check, 400);
     });
-    email.addEventListener('change', () => check(false));
     fix.addEventListener('click', () => {
       email.value = fix.textContent;
       line.hidden = true;

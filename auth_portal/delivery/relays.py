@@ -139,15 +139,36 @@ class SmtpRelay:
         self._ehlo_name = ehlo_name
         self._context = ssl.create_default_context()
         self._local = threading.local()
+        self._is_slow = False
+        self._probe = threading.Lock()
 
     def hand_over(self, message: Message, deadline: float) -> None:
-        """Send on the kept connection; if the relay dropped that one meanwhile, once more on a new one."""
+        """Send on the kept connection; if the relay dropped that one meanwhile, once more on a new one.
+
+        A relay that ran into the deadline is tried by one thread at a time until it answers again; the others
+        go on at once. Else a slow relay would hold every thread, and nobody could even ask how we are.
+        """
+        if not self._is_slow:
+            self._hand_over(message, deadline)
+        elif self._probe.acquire(blocking=False):
+            try:
+                self._hand_over(message, deadline)
+            finally:
+                self._probe.release()
+        else:
+            raise RelayRefused("still slow")
+        self._is_slow = False
+
+    def _hand_over(self, message: Message, deadline: float) -> None:
         connection = self._connection()
         kept = connection.host is not None
         try:
             self._send(connection, message, deadline)
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
             connection.close()
+            if time.monotonic() >= deadline:
+                self._is_slow = True
+                raise RelayRefused("too slow") from None
             if not kept or not _said_goodbye(error):
                 raise RelayRefused(_reason(error)) from None
             self._retry(connection, message, deadline)
@@ -157,6 +178,7 @@ class SmtpRelay:
             self._send(connection, message, deadline)
         except (smtplib.SMTPException, OSError) as error:
             connection.close()
+            self._is_slow = time.monotonic() >= deadline
             raise RelayRefused(_reason(error)) from None
 
     def _send(self, connection: _Connection, message: Message, deadline: float) -> None:

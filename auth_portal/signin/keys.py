@@ -171,8 +171,10 @@ class SigningKeys:
     def _read(self) -> list[Key]:
         with self._engine.connect() as connection:
             rows = connection.execute(_ALL, {"now": utcnow()}).all()
-        successors = [row.active_from for row in rows[1:]] + [None]
-        keys = [self._load(row, signs_until) for row, signs_until in zip(rows, successors, strict=True)]
+        keys = [
+            self._load(row, younger.active_from if younger is not None else None)
+            for row, younger in zip(rows, [*rows[1:], None], strict=False)
+        ]
         if rows and not any(keys):
             raise KeysUnreadable
         return [key for key in keys if key is not None]

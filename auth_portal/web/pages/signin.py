@@ -82,7 +82,8 @@ def send_code() -> Response:
             gettext(
                 "A code was sent a moment ago. It can be sent again in %(seconds)s s.",
                 seconds=error.retry_after,
-            )
+            ),
+            "wait",
         )
     except DeliveryFailed as error:
         refusal = refusal_of(error)
@@ -244,12 +245,17 @@ def _to(endpoint: str) -> Response:
     return make_response(redirect(url_for(endpoint), 303))
 
 
-def _notice() -> str | None:
-    return next((str(message) for message in get_flashed_messages()), None)
+def _notice() -> dict[str, str]:
+    """What the page before had to say, for the template: ``notice`` and the icon beside it."""
+    flashed: list[tuple[str, str]] = list(get_flashed_messages(with_categories=True))  # type: ignore[arg-type]
+    if not flashed:
+        return {}
+    category, text = flashed[0]
+    return {"notice": text, "notice_icon": "wait" if category == "wait" else "done"}
 
 
 def _login_page(form: EmailForm, status: int = 200) -> Response:
-    return make_response(render_template("pages/login.html", form=form, notice=_notice()), status)
+    return make_response(render_template("pages/login.html", form=form, **_notice()), status)
 
 
 def _code_page(
@@ -269,9 +275,9 @@ def _code_page(
         resend_in=max(0, round((resend_at - now).total_seconds())),
         attempts_left=attempts_left,
         state="open" if is_open else "dead",
-        notice=_notice(),
         resend_form=ResendForm(formdata=None, email=challenge.destination.value),
         webmail=webmail_of(challenge.destination),
+        **_notice(),
     )
     return make_response(page, refusal_of(refused).status if refused is not None else status)
 
