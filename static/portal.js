@@ -124,18 +124,18 @@
     });
   });
 
-  // Once the code did its work in another tab, this page only leads on. Other pages tell that something happened.
+  // Once the code did its work in another tab, this page only leads on. The pages that follow tell.
   const tabs = new BroadcastChannel('portal');
   if (code) {
     const look = async () => {
       if (document.hidden || code.form.dataset.sent) return;
-      const answer = await fetch('/login/code', { redirect: 'manual' }).catch(() => null);
-      if (answer?.type === 'opaqueredirect') location.replace('/login/code');
+      const answer = await fetch('/login/code').catch(() => null);
+      if (answer?.redirected) location.replace(answer.url);
     };
     tabs.onmessage = look;
     document.addEventListener('visibilitychange', look);
-  } else {
-    tabs.postMessage('elsewhere');
+  } else if (find('[data-follows]')) {
+    tabs.postMessage('followed');
   }
 
   const email = find('[data-email]');

@@ -135,12 +135,12 @@ class Reached:
     status: int
     code: str
     text: str
-    english: str
-    turkish: str
+    english: str = ""
+    turkish: str = ""
     retry: bool = False
 
 
-CHECK, LATER = "Please check what you entered.", "Please wait before you ask again."
+CHECK = "Please check what you entered."
 AWAY = (
     "We cannot answer right now. Please try again in a moment.",
     "Şu anda yanıt veremiyoruz. Lütfen birazdan yeniden deneyin.",
@@ -160,8 +160,7 @@ REACHED = {
     ),
     "suspended": Reached(
         suspended,
-        403, "account_suspended", "Hesap kullanıma kapalı", "This account is closed for use.",
-        "Hesap kullanıma kapalı.",
+        403, "account_suspended", "Hesap kullanıma kapalı",
     ),
     "unknown client": Reached(
         lambda world: world.send(clientId="unknown"),
@@ -173,18 +172,15 @@ REACHED = {
     ),
     "too soon": Reached(
         too_soon,
-        409, "resend_too_soon", CANNOT, f"A code was sent a moment ago. {LATER}",
-        "Az önce bir kod gönderildi. Yeniden istemeden önce lütfen bekleyin.", retry=True,
+        409, "resend_too_soon", CANNOT, retry=True,
     ),
     "already registered": Reached(
         registered,
-        409, "already_registered", CANNOT, "This address is already registered. Please sign in.",
-        "Bu adres zaten kayıtlı. Lütfen giriş yapın.",
+        409, "already_registered", CANNOT,
     ),
     "too many": Reached(
         limited,
-        429, "too_many_requests", "Too many requests", "Too many requests. Please try again later.",
-        "Çok fazla istek. Lütfen daha sonra yeniden deneyin.", retry=True,
+        429, "too_many_requests", "Too many requests", retry=True,
     ),
     "undelivered": Reached(
         undelivered,
@@ -193,12 +189,11 @@ REACHED = {
     ),
     "internal": Reached(
         lost_secret,
-        500, "internal_error", "Internal server error", "Something went wrong on our side.",
-        "Bizim tarafımızda bir şeyler ters gitti.",
+        500, "internal_error", "Internal server error",
     ),
     "no PostgreSQL": Reached(
         no_database,
-        503, "service_unavailable", "Service unavailable", *AWAY, retry=True,
+        503, "service_unavailable", "Service unavailable", retry=True,
     ),
     "no SQLite file": Reached(
         no_directory,

@@ -124,13 +124,13 @@ def test_a_former_key_is_gone_when_its_last_token_is_over(node: Made, clock: tim
 
 
 def test_rotating_during_traffic_fails_nobody(node: Made, clock: time_machine.Traveller) -> None:
-    """JWT-10: three rotations in a row; a token is good at every node at every moment of its life."""
-    for number in range(6):
+    """JWT-10: three rotations, each while the one before is still waiting or just over; a token is good at every node at every moment of its life."""
+    for number in range(3):
         tokens = node().register(f"person{number}@example.com")
         keys_of(node()).rotate()
-        for _ in range(4):
+        for _ in range(2):
             assert me(node(), tokens) == 200
-            clock.shift(149)
+            clock.shift(298)
 
 
 def test_at_once_signs_with_the_new_key_and_still_takes_the_old_ones_tokens(node: Made) -> None:

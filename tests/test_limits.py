@@ -175,14 +175,10 @@ def test_a_refused_request_opens_no_challenge_and_keeps_the_older_one(
 @pytest.mark.parametrize(
     ("first", "second", "is_one"),
     [
-        ("203.0.113.9", "203.0.113.9", True),
         ("203.0.113.9", "203.0.113.10", False),
         ("203.0.113.9", "::ffff:203.0.113.9", True),
-        ("2001:db8:1:2::1", "2001:db8:1:2:ffff::9", True),
         ("2001:db8:1:200::1", "2001:db8:1:2ff::1", True),
         ("2001:db8:1:200::1", "2001:db8:1:300::1", False),
-        ("2001:DB8::1", "2001:0db8:0:0:0::2", True),
-        ("fe80::1%eth0", "fe80::2", True),
     ],
 )
 def test_a_source_is_an_ipv4_address_or_an_ipv6_56(source: ApiDriver, first: str, second: str, is_one: bool) -> None:
@@ -198,6 +194,8 @@ def test_a_source_is_an_ipv4_address_or_an_ipv6_56(source: ApiDriver, first: str
         ("203.0.113.9", "203.0.113.9"),
         ("::ffff:203.0.113.9", "203.0.113.9"),
         ("2001:db8:1:2ff::1", "2001:db8:1:200::/56"),
+        ("2001:DB8:0:0::2", "2001:db8::/56"),
+        ("fe80::1%eth0", "fe80::/56"),
         (None, "unknown"),
         ("", "unknown"),
         ("unix:", "unknown"),

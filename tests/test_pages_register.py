@@ -141,9 +141,7 @@ def test_the_form_of_one_tab_never_registers_the_address_of_another(
     at_registration(browser, ADA)
     second = at_registration(browser.another_tab(), BOB)
     browser.post("/register", {**NAMES, "registration": browser.hidden("registration") or ""})
-    second.post(
-        "/register", {**NAMES, "first_name": "Bob", "registration": second.hidden("registration") or ""}
-    )
+    second.post("/register", {**NAMES, "first_name": "Bob", "registration": second.hidden("registration") or ""})
     found = [services_of(app).users.find_by_destination(Destination("email", email)) for email in (ADA, BOB)]
     assert [user.first_name if user else None for user in found] in (["Ada", "Bob"], [None, "Bob"])
 

@@ -54,7 +54,7 @@ def test_only_the_word_development_is_development(good: dict[str, str], env: str
     assert (settings.env, settings.is_development) == ("production", False)
 
 
-@pytest.mark.parametrize("env", ["Development", "dev", "prod", "production ", "1"])
+@pytest.mark.parametrize("env", ["Development", "dev", "prod", "production;", "1"])
 def test_a_word_that_is_no_environment_is_refused(good: dict[str, str], env: str) -> None:
     assert [fault for fault in faults(with_changes(good, {"env": env})) if fault.startswith("ENV")]
 

@@ -57,7 +57,7 @@ class Visitor:
         page = self.context.new_page()
         page.on("console", lambda message: self._complain(f"{message.type}: {message.text}"))
         page.on("pageerror", lambda error: self.complaints.append(f"error: {error}"))
-        page.on("requestfailed", lambda request: self.complaints.append(f"failed: {request.url}: {request.failure}"))
+        page.on("requestfailed", self._note_failure)
         page.on("request", self._note)
         return page
 
@@ -97,6 +97,11 @@ class Visitor:
             self.posts.append(urlsplit(request.url).path)
         if not request.url.startswith((f"{self.url}/", "data:image/svg+xml")):
             self.complaints.append(f"foreign: {request.url}")
+
+    def _note_failure(self, request: Request) -> None:
+        # A question of a script that the person's next step cut short, or that was answered by a redirect.
+        if (request.resource_type, request.failure) != ("fetch", "net::ERR_ABORTED"):
+            self._complain(f"failed: {request.url}: {request.failure}")
 
     def storages(self) -> list[int]:
         """How many entries the storages of the page that is open hold (SES-21)."""
