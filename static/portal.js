@@ -127,13 +127,11 @@
   // Once the code did its work in another tab, this page only leads on. The pages that follow tell.
   const tabs = new BroadcastChannel('portal');
   if (code) {
-    const look = async () => {
-      if (document.hidden || code.form.dataset.sent) return;
+    tabs.onmessage = async () => {
+      if (code.form.dataset.sent) return;
       const answer = await fetch('/login/code').catch(() => null);
       if (answer?.redirected) location.replace(answer.url);
     };
-    tabs.onmessage = look;
-    document.addEventListener('visibilitychange', look);
   } else if (find('[data-follows]')) {
     tabs.postMessage('followed');
   }

@@ -124,7 +124,7 @@ def test_a_former_key_is_gone_when_its_last_token_is_over(node: Made, clock: tim
 
 
 def test_rotating_during_traffic_fails_nobody(node: Made, clock: time_machine.Traveller) -> None:
-    """JWT-10: three rotations, each while the one before is still waiting or just over; a token is good at every node at every moment of its life."""
+    """JWT-10: three rotations in a row; a token is good at every node as long as it lives."""
     for number in range(3):
         tokens = node().register(f"person{number}@example.com")
         keys_of(node()).rotate()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 
@@ -84,13 +85,34 @@ def test_an_upgrade_from_nothing_may_be_run_again_and_keeps_what_is_there(empty_
         assert connection.execute(text("SELECT count(*) FROM alembic_version")).scalar() == 1
 
 
-def test_nodes_that_upgrade_an_empty_database_at_once_all_succeed(empty_url: str) -> None:
-    command = [sys.executable, "-m", "auth_portal.cli", "db", "upgrade"]
-    env = environment(empty_url, RELAY)
-    nodes = [subprocess.Popen(command, cwd=ROOT, env=env, stderr=subprocess.PIPE, text=True) for _ in range(2)]
-    errors = [node.communicate(timeout=60)[1] for node in nodes]
+NODE = """
+import sys
+from auth_portal import schema
+from auth_portal.cli.context import load_services
+engine = load_services().engine
+print("ready", flush=True)
+sys.stdin.readline()
+schema.upgrade(engine)
+"""
 
-    assert [node.returncode for node in nodes] == [0, 0], errors
+
+def test_nodes_that_upgrade_an_empty_database_at_once_all_succeed(empty_url: str) -> None:
+    command, env, pipe = [sys.executable, "-c", NODE], environment(empty_url, RELAY), subprocess.PIPE
+    with ExitStack() as stack:
+        nodes = [
+            stack.enter_context(subprocess.Popen(command, cwd=ROOT, env=env, stdin=pipe, stdout=pipe, stderr=pipe))
+            for _ in range(3)
+        ]
+        for node in nodes:
+            assert node.stdout is not None
+            assert node.stdout.readline() == b"ready\n"
+        for node in nodes:
+            assert node.stdin is not None
+            node.stdin.write(b"\n")
+            node.stdin.flush()
+        errors = [node.communicate(timeout=60)[1] for node in nodes]
+
+    assert [node.returncode for node in nodes] == [0, 0, 0], errors
     engine = services_of(create_app(settings_for(empty_url, RELAY))).engine
     schema.check(engine)
     engine.dispose()
