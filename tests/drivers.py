@@ -155,7 +155,7 @@ class BrowserDriver:
     @property
     def heading(self) -> str:
         """The first heading that the last page shows."""
-        return _words(self.page, r"<h1>(.*?)</h1>")
+        return _words(self.page, r"<h1[^>]*>(.*?)</h1>")
 
     @property
     def notice(self) -> str:

@@ -99,8 +99,8 @@ class Visitor:
             self.complaints.append(f"foreign: {request.url}")
 
     def _note_failure(self, request: Request) -> None:
-        # A question of a script that the person's next step cut short, or that was answered by a redirect.
-        if (request.resource_type, request.failure) != ("fetch", "net::ERR_ABORTED"):
+        # Cut short by the person's next step. What the page's own policy blocks fails with another word.
+        if request.failure != "net::ERR_ABORTED":
             self._complain(f"failed: {request.url}: {request.failure}")
 
     def storages(self) -> list[int]:
