@@ -120,7 +120,8 @@
     }, () => {
       again.textContent = label;
       again.disabled = false;
-      if (again.dataset.say) say(again.dataset.say);
+      if (again.autofocus && document.activeElement === document.body) again.focus();
+      say(again.dataset.say);
     });
   });
 

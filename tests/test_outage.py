@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from flask import Flask
 
 from auth_portal import db as database
 from auth_portal.app import create_app
@@ -233,7 +232,7 @@ def test_a_sqlite_file_locked_for_too_long_is_503_and_not_500(
 ) -> None:
     monkeypatch.setattr(database, "_BUSY_TIMEOUT_MS", 100)
     url = new_database("sqlite")
-    app: Flask = create_app(settings_for(url, outbox.url))
+    app = create_app(settings_for(url, outbox.url))
     api = ApiDriver(app, outbox)
     person = api.register("ada@example.com")
 
@@ -283,7 +282,7 @@ def test_a_graceful_stop_lets_a_request_in_flight_finish(
     file_portal: PortalProcess, relay: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(smtp_session, "SLOWNESS", 0.3)
-    relay.fault = "slow_reply"
+    monkeypatch.setattr(relay, "fault", "slow_reply")
     before, answers = relay.connections, []
     with Api(file_portal.url) as api:
         thread = threading.Thread(target=lambda: answers.append(api.send_code("patient@example.com")))
@@ -292,7 +291,6 @@ def test_a_graceful_stop_lets_a_request_in_flight_finish(
         in_flight = thread.is_alive()
         file_portal.stop()
         thread.join()
-    relay.fault = None
 
     assert in_flight
     assert [answer.status for answer in answers] == [201]

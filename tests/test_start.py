@@ -133,12 +133,24 @@ def test_all_faults_are_told_at_once_and_no_secret_with_them() -> None:
     assert "Traceback" not in written
 
 
-def test_an_empty_environment_is_production_and_refuses_to_start() -> None:
-    code, _output, written = run(GUNICORN, {})
+def test_an_empty_environment_is_production_and_refuses_to_start(tmp_path: Path) -> None:
+    code, _output, written = run(GUNICORN, {"TMPDIR": str(tmp_path)})
 
     assert code != 0
     for name in ("SECRET_KEY", "PUBLIC_URL", "MAIL_URL", "MAIL_FROM"):
         assert f"{name} is required" in written
+    assert list(tmp_path.iterdir()) == [], "a start that was refused left something behind"
+
+
+def test_a_metrics_folder_of_the_operator_is_left_alone(tmp_path: Path) -> None:
+    kept = tmp_path / "metrics" / "of-somebody-else"
+    kept.parent.mkdir()
+    kept.touch()
+    settings = environment(f"sqlite:///{tmp_path / 'portal.db'}", "smtp://relay.example")
+    with PortalProcess(settings | {"PROMETHEUS_MULTIPROC_DIR": str(kept.parent)}, migrate=False):
+        pass
+
+    assert kept.exists()
 
 
 ACCEPTED: dict[str, dict[str, object]] = {

@@ -1,20 +1,26 @@
-"""What letters say: one function per letter, text and HTML from templates compiled once per language.
+"""What letters say: one function per letter, text and HTML from one template each.
 
 Knows no request: the facts come with the letter, links and names from settings (OTP-38).
+
+Most of a letter is the same for everybody. So a template is rendered once for each language, lifetime and set of
+known facts, with marks in the places of the facts, and a letter only fills these in.
 """
 
 from __future__ import annotations
 
 import ipaddress
 import math
+import re
 from collections.abc import Callable
 from datetime import datetime
+from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale
 from babel.dates import format_datetime
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
+from markupsafe import escape
 
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
@@ -26,6 +32,10 @@ def _(message: str) -> str:
     return message
 
 
+# Private-use characters: no text, name or address of ours holds them.
+_OPEN, _CLOSE = "\ue000", "\ue001"
+_MARK = re.compile(f"{_OPEN}([a-z_]+){_CLOSE}")
+_FACTS = ("code", "autofill_line", "destination", "asked_at", "device", "network")
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 
 
@@ -34,6 +44,7 @@ class Letters:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        self._skeletons = lru_cache(maxsize=256)(self._render)
         self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
         self._environments = {
             locale: _environment(settings, locale, self._translations[locale]) for locale in LOCALES
@@ -50,29 +61,37 @@ class Letters:
         """The letter to a stranger while sign-up is closed; it holds no code."""
         return self._message("no_account", letter, _("Sign-in to %(brand)s"))
 
-    def _message(self, name: str, letter: CodeLetter, subject: str, **facts: object) -> Message:
+    def _message(self, name: str, letter: CodeLetter, subject: str, **facts: str | None) -> Message:
         locale = letter.locale if letter.locale in self._environments else self._settings.default_locale
-        environment = self._environments[locale]
         gettext = self._translations[locale].gettext
         facts |= {
             "destination": letter.destination.value,
-            "minutes": max(1, math.ceil(letter.lives_for_s / 60)),
-            "asked_at": _asked_at(letter.asked_at, locale),
+            "asked_at": _asked_at(letter.asked_at.replace(second=0, microsecond=0), locale),
             "device": _device(letter.caller.device, gettext),
             "network": _rough(letter.caller.network),
         }
+        minutes = max(1, math.ceil(letter.lives_for_s / 60))
+        known = frozenset(fact for fact, value in facts.items() if value is not None)
+        text, html = self._skeletons(name, locale, minutes, known)
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
             subject=gettext(subject) % {"brand": self._settings.brand_name},
-            text=environment.get_template(f"letters/{name}.txt").render(facts).strip() + "\n",
-            html=environment.get_template(f"letters/{name}.html").render(facts),
+            text=_MARK.sub(lambda mark: facts[mark[1]] or "", text),
+            html=_MARK.sub(lambda mark: escape(facts[mark[1]] or ""), html),
             headers={
                 "Auto-Submitted": "auto-generated",
                 "Content-Language": locale,
                 "X-Auto-Response-Suppress": "All",
             },
         )
+
+    def _render(self, name: str, locale: str, minutes: int, known: frozenset[str]) -> tuple[str, str]:
+        """Text and HTML of a letter with marks for the facts; a fact that is not known is None."""
+        facts: dict[str, object] = {fact: f"{_OPEN}{fact}{_CLOSE}" if fact in known else None for fact in _FACTS}
+        template = self._environments[locale].get_template
+        text = template(f"letters/{name}.txt").render(facts, minutes=minutes).strip() + "\n"
+        return text, template(f"letters/{name}.html").render(facts, minutes=minutes)
 
 
 def _environment(settings: Settings, locale: str, translations: NullTranslations) -> Environment:
@@ -95,6 +114,7 @@ def _environment(settings: Settings, locale: str, translations: NullTranslations
     return environment
 
 
+@lru_cache(maxsize=16)
 def _asked_at(moment: datetime, locale: str) -> str:
     return f"{format_datetime(moment, 'd MMMM y HH:mm', locale=locale)} UTC"
 

@@ -25,6 +25,8 @@ SEND_BUDGET_S = 7.0
 """Time that handing one letter over may take in all, however many relays are tried."""
 RELAY_BUDGET_S = 4.0
 """Time for one relay."""
+PROBE_BUDGET_S = 2.0
+"""Time for a relay that was too slow the last time."""
 _IDLE_S = 60.0
 
 
@@ -152,7 +154,7 @@ class SmtpRelay:
             self._hand_over(message, deadline)
         elif self._probe.acquire(blocking=False):
             try:
-                self._hand_over(message, deadline)
+                self._hand_over(message, min(deadline, time.monotonic() + PROBE_BUDGET_S))
             finally:
                 self._probe.release()
         else:
