@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import tempfile
@@ -11,8 +12,10 @@ from auth_portal.settings import SettingsError, load_settings
 
 # Each worker counts in files of its own in this folder; /metrics adds them up. Set before the library is loaded.
 if "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
-    os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="auth-portal-metrics-")
-_metrics_folder = os.environ["PROMETHEUS_MULTIPROC_DIR"]
+    _folder = tempfile.mkdtemp(prefix="auth-portal-metrics-")
+    os.environ["PROMETHEUS_MULTIPROC_DIR"] = _folder
+    # Not gunicorn's on_exit: a refused start must not leave the folder behind, and a worker must not take it along.
+    atexit.register(lambda master: os.getpid() == master and shutil.rmtree(_folder, True), os.getpid())
 
 try:
     _settings = load_settings()
@@ -82,8 +85,3 @@ def child_exit(_server: Any, worker: Any) -> None:
     from prometheus_client.multiprocess import mark_process_dead
 
     mark_process_dead(worker.pid)
-
-
-def on_exit(_server: Any) -> None:
-    """Take the counters' files along."""
-    shutil.rmtree(_metrics_folder, ignore_errors=True)

@@ -151,6 +151,14 @@ def connection_errors() -> tuple[type[Exception], ...]:
     return (psycopg.OperationalError, psycopg.InterfaceError)
 
 
+def autocommit(engine: Engine) -> Engine:
+    """The same engine for what is one statement: it commits by itself, without the round trips of BEGIN and COMMIT.
+
+    On SQLite a read then takes no write lock.
+    """
+    return engine.execution_options(isolation_level="AUTOCOMMIT")
+
+
 def upsert(dialect_name: str) -> Callable[..., Any]:
     """The dialect's ``INSERT … ON CONFLICT`` construct; SQLAlchemy has no common one."""
     return postgresql.insert if dialect_name == "postgresql" else sqlite.insert

@@ -27,6 +27,8 @@ RELAY_BUDGET_S = 4.0
 """Time for one relay."""
 PROBE_BUDGET_S = 2.0
 """Time for a relay that was too slow the last time."""
+PROBE_PATIENCE_S = 0.5
+"""Time that others wait to learn whether it answers again."""
 _IDLE_S = 60.0
 
 
@@ -151,45 +153,41 @@ class SmtpRelay:
         go on at once. Else a slow relay would hold every thread, and nobody could even ask how we are.
         """
         if not self._is_slow:
-            self._hand_over(message, deadline)
-        elif self._probe.acquire(blocking=False):
-            try:
-                self._hand_over(message, min(deadline, time.monotonic() + PROBE_BUDGET_S))
-            finally:
-                self._probe.release()
-        else:
+            self._try(message, deadline)
+            return
+        if not self._probe.acquire(timeout=PROBE_PATIENCE_S):
             raise RelayRefused("still slow")
+        try:
+            budget = PROBE_BUDGET_S if self._is_slow else RELAY_BUDGET_S
+            self._try(message, min(deadline, time.monotonic() + budget))
+        finally:
+            self._probe.release()
+
+    def _try(self, message: Message, deadline: float) -> None:
+        try:
+            self._send(message, deadline)
+        except (smtplib.SMTPException, OSError, UnicodeError) as error:
+            self._connection().close()
+            self._is_slow = time.monotonic() >= deadline
+            raise RelayRefused("too slow" if self._is_slow else _reason(error)) from None
         self._is_slow = False
 
-    def _hand_over(self, message: Message, deadline: float) -> None:
+    def _send(self, message: Message, deadline: float) -> None:
         connection = self._connection()
-        kept = connection.host is not None
-        try:
-            self._send(connection, message, deadline)
-        except (smtplib.SMTPException, OSError, UnicodeError) as error:
+        if time.monotonic() - connection.used_at > _IDLE_S:
             connection.close()
-            if time.monotonic() >= deadline:
-                self._is_slow = True
-                raise RelayRefused("too slow") from None
-            if not kept or not _said_goodbye(error):
-                raise RelayRefused(_reason(error)) from None
-            self._retry(connection, message, deadline)
-
-    def _retry(self, connection: _Connection, message: Message, deadline: float) -> None:
-        try:
-            self._send(connection, message, deadline)
-        except (smtplib.SMTPException, OSError) as error:
-            connection.close()
-            self._is_slow = time.monotonic() >= deadline
-            raise RelayRefused(_reason(error)) from None
-
-    def _send(self, connection: _Connection, message: Message, deadline: float) -> None:
-        if connection.host is not None and time.monotonic() - connection.used_at > _IDLE_S:
-            connection.close()
-        if connection.host is None:
-            connection.open(deadline)
-        elif connection.host is not None:
+        if connection.host is not None:
             connection.host.deadline = deadline
+            try:
+                connection.send(message)
+            except (smtplib.SMTPException, OSError) as error:
+                if not _said_goodbye(error) or time.monotonic() >= deadline:
+                    raise
+                connection.close()
+            else:
+                connection.used_at = time.monotonic()
+                return
+        connection.open(deadline)
         connection.send(message)
         connection.used_at = time.monotonic()
 

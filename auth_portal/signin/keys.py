@@ -12,6 +12,7 @@ import hashlib
 import json
 import threading
 import time
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
@@ -26,7 +27,7 @@ from cryptography.hazmat.primitives.serialization import (
 from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_portal.db import UNAVAILABLE, utcnow
+from auth_portal.db import UNAVAILABLE, autocommit, utcnow
 from auth_portal.errors import KeysUnreadable
 from auth_portal.models import SigningKey
 from auth_portal.signin.keyring import KeyRing
@@ -71,6 +72,7 @@ class SigningKeys:
 
     def __init__(self, engine: Engine, keyring: KeyRing, longest_token_ttl: timedelta) -> None:
         self._engine = engine
+        self._autocommit = autocommit(engine)
         self._keyring = keyring
         self._longest_token_ttl = longest_token_ttl
         self._lock = threading.Lock()
@@ -101,13 +103,9 @@ class SigningKeys:
 
     def ensure(self) -> None:
         """Make the first key if there is none. Of several nodes that do so at once one wins."""
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection, suppress(IntegrityError):
             if connection.execute(_LAST).first() is None:
-                try:
-                    self._create(connection, 1, utcnow())
-                    connection.commit()
-                except IntegrityError:
-                    connection.rollback()
+                self._create(connection, 1, utcnow())
         self._fresh(0.0)
 
     def rotate(self, *, at_once: bool = False, drop_former: bool = False) -> Key:
@@ -117,11 +115,17 @@ class SigningKeys:
         its tokens for up to JWKS_MAX_AGE. ``drop_former`` does so and forgets all other keys: their tokens
         are refused from then on (JWT-11). Also encrypts all keys under the current secret.
         """
+        try:
+            generation = self._replace(at_once=at_once or drop_former, drop_former=drop_former)
+        except IntegrityError:  # somebody else rotates at this moment and has our generation
+            generation = self._replace(at_once=at_once or drop_former, drop_former=drop_former)
+        return next(key for key in self._fresh(0.0) if key.generation == generation)
+
+    def _replace(self, *, at_once: bool, drop_former: bool) -> int:
         now = utcnow()
-        at_once = at_once or drop_former
         active_from = now if at_once else now + PUBLISH_LEAD
         with self._engine.begin() as connection:
-            generation = (connection.execute(_LAST).scalar() or 0) + 1
+            generation = int(connection.execute(_LAST).scalar() or 0) + 1
             if drop_former:
                 connection.execute(delete(SigningKey))
             elif at_once:
@@ -131,7 +135,7 @@ class SigningKeys:
             connection.execute(delete(SigningKey).where(SigningKey.retires_at <= now))
             self._reencrypt(connection)
             self._create(connection, generation, active_from)
-        return next(key for key in self._fresh(0.0) if key.generation == generation)
+        return generation
 
     def _create(self, connection: Connection, generation: int, active_from: datetime) -> None:
         private = ec.generate_private_key(ec.SECP256R1())
@@ -169,7 +173,7 @@ class SigningKeys:
             return self._keys
 
     def _read(self) -> list[Key]:
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             rows = connection.execute(_ALL, {"now": utcnow()}).all()
         keys = [
             self._load(row, younger.active_from if younger is not None else None)

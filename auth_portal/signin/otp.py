@@ -15,7 +15,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
-from auth_portal.db import utcnow
+from auth_portal.db import autocommit, utcnow
 from auth_portal.errors import AccountSuspended, CodeRefused, PortalError, ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
@@ -81,7 +81,7 @@ class OtpService:
         deliverer: Deliverer,
     ) -> None:
         self._engine = engine
-        self._autocommit = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._autocommit = autocommit(engine)
         self._settings = settings
         self._keyring = keyring
         self._limits = SendLimits(settings, keyring)
@@ -148,7 +148,7 @@ class OtpService:
         """What a browser waits for: this challenge of its own, or its newest one."""
         if challenge_id is not None and not _CHALLENGE_ID.fullmatch(challenge_id):
             return None
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             return self._statements.find(connection, caller.key, challenge_id)
 
     def _open_challenge(

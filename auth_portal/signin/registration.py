@@ -16,7 +16,7 @@ from typing import Any
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_portal.db import AnyRow, utcnow
+from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
 from auth_portal.models import Identifier, Registration, User
 from auth_portal.settings import Settings
@@ -69,6 +69,7 @@ class RegistrationService:
 
     def __init__(self, engine: Engine, settings: Settings, sessions: SessionService) -> None:
         self._engine = engine
+        self._autocommit = autocommit(engine)
         self._ttl = settings.registration_ttl
         self._sessions = sessions
 
@@ -97,7 +98,7 @@ class RegistrationService:
         hashes = [digest(secret) for secret in secrets]
         if not hashes:
             return None
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             rows = connection.execute(_BY_SECRETS, {"hashes": hashes, "now": utcnow()}).all()
         for row in rows:
             if registration_id in (None, row.id):

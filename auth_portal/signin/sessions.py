@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 
-from auth_portal.db import AnyRow, utcnow
+from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import Unauthenticated
 from auth_portal.models import RefreshToken, Session, User
 from auth_portal.settings import Settings
@@ -54,6 +54,7 @@ class SessionService:
 
     def __init__(self, engine: Engine, settings: Settings, keyring: KeyRing) -> None:
         self._engine = engine
+        self._autocommit = autocommit(engine)
         self._keyring = keyring
         self._browser_ttl = settings.session_ttl
         self._idle_ttl = settings.session_idle_ttl
@@ -86,18 +87,17 @@ class SessionService:
         if not secret or len(secret) > _MAX_SECRET:
             return None
         now = utcnow()
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             row = connection.execute(_BY_SECRET, {"secret_hash": digest(secret), "now": now}).first()
             if row is None or row.last_seen_at + self._idle_ttl <= now:
                 return None
             if row.last_seen_at + _SEEN_EVERY <= now:
                 connection.execute(_SEEN, {"seen_id": row.session_id, "now": now})
-                connection.commit()
         return _live(row)
 
     def get_by_id(self, session_id: str) -> LiveSession:
         """The live session that an access token names. Raises Unauthenticated where it ended."""
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             row = connection.execute(_BY_ID, {"session_id": session_id, "now": utcnow()}).first()
         if row is None:
             raise Unauthenticated

@@ -7,7 +7,7 @@ from datetime import datetime
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
-from auth_portal.db import AnyRow, utcnow
+from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import Identifier, Session, User
 from auth_portal.signin.addresses import Destination
 
@@ -76,21 +76,22 @@ class UserService:
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self._autocommit = autocommit(engine)
 
     def find_by_destination(self, destination: Destination) -> Profile | None:
         """The user who proved this destination."""
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             return find_user(connection, destination)
 
     def find_by_id(self, user_id: str) -> Profile | None:
         """The user with this subject."""
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             row = connection.execute(_BY_ID, {"user_id": user_id}).first()
         return profile_of(row) if row else None
 
     def newest(self, most: int) -> list[Profile]:
         """The users who came last."""
-        with self._engine.connect() as connection:
+        with self._autocommit.connect() as connection:
             return [profile_of(row) for row in connection.execute(_NEWEST, {"most": most})]
 
     def update_profile(self, user_id: str, **changes: str) -> None:
