@@ -27,6 +27,7 @@ clock was set back."""
 AnyRow = Row[*tuple[Any, ...]]
 """A result row, whatever its columns."""
 
+_NO_BEGIN = "auth_portal_no_begin"
 _BUSY_TIMEOUT_MS = 5_000
 _CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_MS = 5_000
@@ -125,7 +126,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    if connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+    if not connection.get_execution_options().get(_NO_BEGIN):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -154,8 +155,11 @@ def connection_errors() -> tuple[type[Exception], ...]:
 def autocommit(engine: Engine) -> Engine:
     """The same engine for what is one statement: it commits by itself, without the round trips of BEGIN and COMMIT.
 
-    On SQLite a read then takes no write lock.
+    On SQLite a read then takes no write lock. There the driver always commits by itself, so that leaving out our
+    BEGIN is enough; SQLAlchemy's own option would send PRAGMAs with each connection it hands out.
     """
+    if engine.dialect.name == "sqlite":
+        return engine.execution_options(**{_NO_BEGIN: True})
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

@@ -38,7 +38,7 @@ class Message(flask_mail.Message):
         self.body = text
         self.alts = {"html": html}
         self.date = time.time()
-        self.msgId = make_msgid(domain=parseaddr(sender)[1].rpartition("@")[2])
+        self.msgId = make_msgid(domain=bare_address(sender).rpartition("@")[2])
         self.extra_headers = headers
         self.reply_to = self.charset = None
         self.cc, self.bcc, self.attachments = [], [], []
@@ -76,6 +76,12 @@ def encode_text(text: str) -> str:
 def encode_sender(sender: str) -> str:
     """``Name <address>`` with the name encoded where it must be."""
     return formataddr(parseaddr(sender))
+
+
+@lru_cache(maxsize=64)
+def bare_address(sender: str) -> str:
+    """The address of ``Name <address>``."""
+    return parseaddr(sender)[1]
 
 
 def _part(boundary: str, kind: str, text: str) -> bytes:

@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from auth_portal.settings.fields import Settings
 
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """The ways to reach a relay, and the port of each."""
 
@@ -103,7 +104,7 @@ def is_loopback(host: str) -> bool:
 
 def has_control(text: str) -> bool:
     """Whether a text holds a control character, CR, LF and NUL among them."""
-    return any(ord(character) < 32 or ord(character) == 127 for character in text)
+    return _CONTROL.search(text) is not None
 
 
 def _split(url: str) -> SplitResult | None:

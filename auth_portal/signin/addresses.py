@@ -7,6 +7,7 @@ the address that owns the account, never to the one that was typed (rivals.md, s
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from email_validator import EmailNotValidError, validate_email
 
@@ -38,14 +39,20 @@ def parse_email(text: str, field: str = "email") -> Destination:
         raise InvalidInput(**{field: "missing"})
     if len(text) > MAX_LENGTH:
         raise InvalidInput(**{field: "too_long"})
+    value = _normal_form(text)
+    if value is None:
+        raise InvalidInput(**{field: "not_an_address"})
+    return Destination("email", value)
+
+
+@lru_cache(maxsize=1_024)
+def _normal_form(text: str) -> str | None:
+    """The normal form, None for what is no address. Remembered, since a sign-in asks at least twice."""
     try:
         parsed = validate_email(
             text, check_deliverability=False, allow_smtputf8=False, test_environment=True, strict=True
         )
     except (EmailNotValidError, UnicodeError):
-        raise InvalidInput(**{field: "not_an_address"}) from None
-    local, domain = parsed.local_part.translate(_ASCII_LOWER), parsed.ascii_domain
-    value = f"{local}@{domain}"
-    if domain is None or not value.isascii() or len(value) > MAX_LENGTH:
-        raise InvalidInput(**{field: "not_an_address"})
-    return Destination("email", value)
+        return None
+    value = f"{parsed.local_part.translate(_ASCII_LOWER)}@{parsed.ascii_domain}"
+    return value if parsed.ascii_domain and value.isascii() and len(value) <= MAX_LENGTH else None

@@ -85,7 +85,8 @@ def _renewal(drafted: Any, key_ids: Sequence[str], now: Any) -> dict[str, Any]:
         Table.consumed_at.is_(None),
         Table.expires_at > now,
         Table.attempts < Table.attempts_allowed,
-        Table.key_id.in_(key_ids),
+        # Not IN: its list would be expanded anew for each request.
+        or_(*(Table.key_id == key_id for key_id in key_ids)),
     )
     kept = {name: case((lives, getattr(Table, name)), else_=drafted[name]) for name in _KEPT}
     return kept | {

@@ -95,8 +95,8 @@ def _check_origin() -> None:
 
 
 def _set_headers(response: Response) -> Response:
-    own = response.headers
-    own.extend([(name, value) for name, value in _HEADERS.items() if name not in own])
+    own = {name for name, _value in response.headers}
+    response.headers.extend([(name, value) for name, value in _HEADERS.items() if name not in own])
     if services().settings.is_https:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}; includeSubDomains")
     if is_api(request.path) and services().settings.allowed_origins:
