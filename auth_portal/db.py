@@ -64,7 +64,8 @@ class UTCDateTime(TypeDecorator[datetime]):
             return None
         if value.tzinfo is None:
             raise ValueError("naive datetime")
-        return value.astimezone(UTC) if dialect.name != "sqlite" else value.astimezone(UTC).replace(tzinfo=None)
+        utc = value if value.tzinfo is UTC else value.astimezone(UTC)
+        return utc.replace(tzinfo=None) if dialect.name == "sqlite" else utc
 
     def process_result_value(self, value: datetime | None, dialect: Dialect) -> datetime | None:
         """Give every value back in UTC."""
@@ -99,6 +100,8 @@ def engine_options(database_url: str, threads: int) -> tuple[str, dict[str, Any]
         "keepalives_count": 2,
         "options": f"-c statement_timeout={_STATEMENT_TIMEOUT_MS} -c timezone=UTC",
         "application_name": "auth-portal",
+        # Every statement of ours comes again: prepare it at its first use, not at its fifth.
+        "prepare_threshold": 0,
     }
     pool = {"pool_size": threads, "max_overflow": 0, "pool_timeout": 5, "pool_use_lifo": True}
     return url.render_as_string(hide_password=False), {"connect_args": connect_args, **pool}

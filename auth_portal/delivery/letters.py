@@ -126,6 +126,7 @@ def _device(device: str, gettext: Callable[[str], str]) -> str | None:
     return browser or system or None
 
 
+@lru_cache(maxsize=1_024)
 def _rough(network: str) -> str | None:
     """A network as told to the person: enough to recognise, too rough to point at somebody (PRIV-05)."""
     try:

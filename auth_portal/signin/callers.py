@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ipaddress
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Self
 
 from auth_portal.signin.keyring import digest
@@ -40,6 +41,7 @@ class Caller:
         return cls(f"network:{network}", network, device)
 
 
+@lru_cache(maxsize=1_024)
 def source_network(address: str | None) -> str:
     """The network that counts as one source: an IPv4 address, or an IPv6 /56 (what one customer is given).
 

@@ -20,9 +20,8 @@ def envelope(status: int, data: object = None, errors: list[str] | None = None) 
         "errors": errors or [],
         "timestamp": wire_time(utcnow()),
     }
-    response = Response(json.dumps(body, ensure_ascii=False) + "\n", status, mimetype="application/json")
-    response.headers["Content-Type"] = "application/json; charset=utf-8"
-    return response
+    text = json.dumps(body, ensure_ascii=False) + "\n"
+    return Response(text, status, content_type="application/json; charset=utf-8")
 
 
 def wire_time(moment: datetime) -> str:

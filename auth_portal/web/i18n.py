@@ -31,9 +31,10 @@ def choose_locale() -> str:
 
     The API goes by its callers' header alone (contract, section 2).
     """
-    for wish in (request.args.get("lang"), get_cookie(COOKIE)):
-        if wish in LOCALES and not is_api(request.path):
-            return wish
+    if not is_api(request.path):
+        for wish in (request.args.get("lang"), get_cookie(COOKIE)):
+            if wish in LOCALES:
+                return wish
     return accepted_locale() or services().settings.default_locale
 
 
@@ -59,8 +60,10 @@ def letter_locale(wish: str | None) -> str:
 
 
 def _keep_choice(response: Response) -> Response:
+    if is_api(request.path) or request.endpoint is None:
+        return response
     choice = request.args.get("lang")
-    if choice in LOCALES and request.endpoint is not None and not is_api(request.path):
+    if choice in LOCALES:
         set_cookie(response, COOKIE, choice, _COOKIE_LIFETIME)
     return response
 
