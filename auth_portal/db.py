@@ -27,7 +27,8 @@ clock was set back."""
 AnyRow = Row[*tuple[Any, ...]]
 """A result row, whatever its columns."""
 
-_NO_BEGIN = "auth_portal_no_begin"
+NO_BEGIN = "auth_portal_no_begin"
+"""Execution option, see ``autocommit``."""
 _BUSY_TIMEOUT_MS = 5_000
 _CONNECT_TIMEOUT_S = 3
 _STATEMENT_TIMEOUT_MS = 5_000
@@ -129,7 +130,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    if not connection.get_execution_options().get(_NO_BEGIN):
+    if not connection.get_execution_options().get(NO_BEGIN):
         connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
@@ -162,7 +163,7 @@ def autocommit(engine: Engine) -> Engine:
     BEGIN is enough; SQLAlchemy's own option would send PRAGMAs with each connection it hands out.
     """
     if engine.dialect.name == "sqlite":
-        return engine.execution_options(**{_NO_BEGIN: True})
+        return engine.execution_options(**{NO_BEGIN: True})
     return engine.execution_options(isolation_level="AUTOCOMMIT")
 
 

@@ -13,7 +13,7 @@ import pytest
 from flask import Flask
 from sqlalchemy import Connection, Engine, event, insert, text
 
-from auth_portal.db import utcnow
+from auth_portal.db import NO_BEGIN, autocommit, utcnow
 from auth_portal.models import Challenge, Identifier, RefreshToken, Registration, SendLimit, Session, User
 from auth_portal.signin.keyring import digest
 from tests.conftest import services_of
@@ -41,7 +41,8 @@ def counted(engine: Engine) -> Iterator[Cost]:
         if not statement.startswith("BEGIN"):
             cost.statements.append((statement, parameters))
         is_write = not statement.lstrip().upper().startswith(("SELECT", "BEGIN"))
-        if is_write and connection.get_execution_options().get("isolation_level") == "AUTOCOMMIT":
+        options = connection.get_execution_options()
+        if is_write and (options.get("isolation_level") == "AUTOCOMMIT" or NO_BEGIN in options):
             cost.commits += 1
 
     def commit(_connection: Connection) -> None:
@@ -173,7 +174,7 @@ def fill(engine: Engine) -> None:
     with engine.begin() as connection:
         for model, values in rows.items():
             connection.execute(insert(model), values)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+    with autocommit(engine).connect() as connection:
         connection.execute(text("ANALYZE"))
 
 
