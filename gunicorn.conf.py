@@ -8,6 +8,8 @@ import shutil
 import tempfile
 from typing import Any
 
+from gunicorn.glogging import Logger
+
 from auth_portal.settings import SettingsError, load_settings
 
 # Each worker counts in files of its own in this folder; /metrics adds them up. Set before the library is loaded.
@@ -41,15 +43,23 @@ secure_scheme_headers: dict[str, str] = {}
 # Its path would be the same for every portal of this account.
 control_socket_disable = True
 accesslog = None
+errorlog = "-"
 loglevel = "error"  # what is below repeats addresses of callers
-logconfig_dict = {
-    "version": 1,
-    "disable_existing_loggers": False,
-    "formatters": {"json": {"()": "auth_portal.web.logging.JsonFormatter"}},
-    "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "json"}},
-    "root": {"level": "WARNING", "handlers": ["stderr"]},
-    "loggers": {"gunicorn.error": {"level": "ERROR", "handlers": ["stderr"], "propagate": False}},
-}
+
+
+class JsonLogger(Logger):
+    """Gunicorn's own messages as JSON lines. (A logconfig_dict would also make it prepare an access log.)"""
+
+    def setup(self, cfg: Any) -> None:
+        """Give the handlers our format."""
+        super().setup(cfg)  # type: ignore[no-untyped-call]
+        from auth_portal.web.logging import JsonFormatter
+
+        for handler in self.error_log.handlers:
+            handler.setFormatter(JsonFormatter())
+
+
+logger_class = JsonLogger
 
 
 def on_starting(_server: Any) -> None:

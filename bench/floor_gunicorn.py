@@ -10,6 +10,7 @@ limit_request_line = 4_094
 limit_request_fields = 60
 limit_request_field_size = 8_190
 forwarded_allow_ips = ""
+control_socket_disable = True
 accesslog = None
 errorlog = "-"
 loglevel = "warning"

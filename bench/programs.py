@@ -67,9 +67,11 @@ def _portal(database_url: str, users: int, setup: Setup) -> Iterator[Server]:
         "SENDS_PER_SOURCE_PER_HOUR": "0",
     }
     env = {f"AUTH_PORTAL_{name}": value for name, value in settings.items()}
-    with PortalProcess(env, workers=setup.workers, threads=setup.threads, port=port) as portal:
-        fill_portal(database_url, users)
-        yield Server("portal", users, port, portal.pids)
+    with tempfile.TemporaryDirectory(prefix="portal-bench-") as counters:
+        env["PROMETHEUS_MULTIPROC_DIR"] = counters  # else the portal makes a folder, and keeps it when it is killed
+        with PortalProcess(env, workers=setup.workers, threads=setup.threads, port=port) as portal:
+            fill_portal(database_url, users)
+            yield Server("portal", users, port, portal.pids)
 
 
 @contextmanager

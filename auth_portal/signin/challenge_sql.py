@@ -24,11 +24,13 @@ COLUMNS = (
     Table.attempts,
     Table.attempts_allowed,
     Table.send_count,
-    Table.created_at,
     Table.sent_at,
     Table.expires_at,
     Table.consumed_at,
 )
+"""What ``challenges.Challenge`` is made of, in its order."""
+ATTEMPT = (Table.id, Table.key_id, Table.code_length, Table.attempts, Table.attempts_allowed)
+"""What ``challenges.Attempt`` is made of."""
 
 
 def upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user: bool) -> Any:
@@ -122,7 +124,7 @@ _TAKE = (
         Table.attempts < Table.attempts_allowed,
     )
     .values(attempts=Table.attempts + 1)
-    .returning(*COLUMNS)
+    .returning(*ATTEMPT)
 )
 TAKE_OWN = _TAKE.where(_BY_CALLER)
 TAKE_BROWSER = _TAKE.where(_BY_CALLER, _BY_ID)
@@ -158,7 +160,7 @@ TAKE_FOREIGN = (
         _is_live(),
     )
     .values(foreign_attempts=Table.foreign_attempts + 1)
-    .returning(*COLUMNS)
+    .returning(*ATTEMPT)
 )
 CONSUME = update(Table).where(_BY_ID, Table.consumed_at.is_(None)).values(consumed_at=bindparam("now"))
 NEWEST = select(*COLUMNS).where(_BY_CALLER).order_by(Table.sent_at.desc(), Table.id).limit(1)

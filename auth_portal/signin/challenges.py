@@ -33,6 +33,16 @@ class Draft:
 
 
 @dataclass(frozen=True, slots=True)
+class Attempt:
+    """A guess that was counted and may now be compared."""
+
+    challenge_id: str
+    key_id: str
+    code_length: int
+    attempts_left: int
+
+
+@dataclass(frozen=True, slots=True)
 class Challenge:
     """A challenge as it stands. ``user_id`` is only looked up where sign-up is closed."""
 
@@ -43,7 +53,6 @@ class Challenge:
     attempts: int
     attempts_allowed: int
     send_count: int
-    created_at: datetime
     sent_at: datetime
     expires_at: datetime
     consumed_at: datetime | None
@@ -108,7 +117,7 @@ class Statements:
         challenge_id: str | None,
         length: int,
         now: datetime,
-    ) -> Challenge | None:
+    ) -> Attempt | None:
         """Take one of the holder's attempts at a live challenge; None where none is left (OTP-08).
 
         An API caller that has the handle is the holder wherever it calls from; a browser must hold the cookie.
@@ -119,16 +128,16 @@ class Statements:
         else:
             held = sql.TAKE_BROWSER if caller.startswith("browser:") else sql.TAKE_HANDLE
             row = connection.execute(held, values | {"given_id": challenge_id}).first()
-        return _challenge(row) if row else None
+        return _attempt(row) if row else None
 
     @staticmethod
     def take_foreign_attempt(
         connection: Connection, destination: Destination, caller: str, length: int, now: datetime, most: int
-    ) -> Challenge | None:
+    ) -> Attempt | None:
         """Take one of the few guesses that other networks have at the newest API challenge, if it is not theirs."""
         values = _owner(destination, caller) | {"now": now, "length": length, "most": most}
         row = connection.execute(sql.TAKE_FOREIGN, values).first()
-        return _challenge(row) if row else None
+        return _attempt(row) if row else None
 
     @staticmethod
     def consume(connection: Connection, challenge_id: str, now: datetime) -> bool:
@@ -143,21 +152,17 @@ class Statements:
         return _challenge(row) if row else None
 
 
+def _attempt(row: AnyRow) -> Attempt:
+    challenge_id, key_id, code_length, attempts, allowed = row
+    return Attempt(challenge_id, key_id, code_length, allowed - attempts)
+
+
 def _challenge(row: AnyRow) -> Challenge:
-    return Challenge(
-        id=row.id,
-        destination=Destination(row.channel, row.destination),
-        key_id=row.key_id,
-        code_length=row.code_length,
-        attempts=row.attempts,
-        attempts_allowed=row.attempts_allowed,
-        send_count=row.send_count,
-        created_at=row.created_at,
-        sent_at=row.sent_at,
-        expires_at=row.expires_at,
-        consumed_at=row.consumed_at,
-        user_id=getattr(row, "user_id", None),
-    )
+    """From ``sql.COLUMNS``, by position: names would be looked up for each of them."""
+    challenge_id, channel, destination, *rest = row
+    if len(row) == len(sql.COLUMNS):
+        rest.append(None)
+    return Challenge(challenge_id, Destination(channel, destination), *rest)
 
 
 def _owner(destination: Destination, caller: str) -> dict[str, Any]:

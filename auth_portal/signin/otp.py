@@ -131,13 +131,14 @@ class OtpService:
         or AccountSuspended.
         """
         now = utcnow()
-        challenge = self._take_attempt(destination, caller, challenge_id, len(code), now)
-        if challenge is None:
+        attempt = self._take_attempt(destination, caller, challenge_id, len(code), now)
+        if attempt is None:
             raise CodeRefused
-        if not codes_match(self._find_code(challenge), code):
-            raise CodeRefused(attempts_left=challenge.attempts_allowed - challenge.attempts)
+        expected = derive_code(self._keyring, attempt.key_id, attempt.challenge_id, attempt.code_length)
+        if not codes_match(expected, code):
+            raise CodeRefused(attempts_left=attempt.attempts_left)
         with self._engine.begin() as connection:
-            if not self._statements.consume(connection, challenge.id, now):
+            if not self._statements.consume(connection, attempt.challenge_id, now):
                 raise CodeRefused
             opened = self._open(connection, destination, caller)
         if isinstance(opened, PortalError):
@@ -187,7 +188,7 @@ class OtpService:
 
     def _take_attempt(
         self, destination: Destination, caller: Caller, challenge_id: str | None, length: int, now: datetime
-    ) -> challenges.Challenge | None:
+    ) -> challenges.Attempt | None:
         with self._autocommit.connect() as connection:
             taken = self._statements.take_attempt(connection, destination, caller.key, challenge_id, length, now)
             if taken is None and challenge_id is None and not caller.is_browser:
@@ -207,11 +208,8 @@ class OtpService:
             return CodeRefused()
         return self._registrations.start(connection, destination, caller)
 
-    def _find_code(self, challenge: challenges.Challenge) -> str | None:
-        return derive_code(self._keyring, challenge.key_id, challenge.id, challenge.code_length)
-
     def _get_code(self, challenge: challenges.Challenge) -> str:
-        code = self._find_code(challenge)
+        code = derive_code(self._keyring, challenge.key_id, challenge.id, challenge.code_length)
         if code is None:
             raise RuntimeError("a challenge outlived the key of its code")
         return code
