@@ -85,7 +85,7 @@ def engine_options(database_url: str, threads: int) -> tuple[str, dict[str, Any]
 
     PostgreSQL gets psycopg 3, a pool as large as the worker's threads, and time-outs that turn a slow statement,
     a dead host or a silent network into 503 within seconds (not a server process frozen on a living host).
-    SQLite gets autocommitting driver connections, see ``configure_engine``.
+    The drivers commit by themselves; transactions begin with a BEGIN of ours, see ``configure_engine``.
     """
     url = make_url(database_url)
     if url.get_backend_name() == "sqlite":
@@ -93,6 +93,7 @@ def engine_options(database_url: str, threads: int) -> tuple[str, dict[str, Any]
         return database_url, {"connect_args": options, "pool_size": threads, "max_overflow": 0}
     url = url.set(drivername="postgresql+psycopg")
     connect_args = {
+        "autocommit": True,
         "connect_timeout": _CONNECT_TIMEOUT_S,
         # A network that swallows everything: give up on it instead of waiting for the kernel's quarter of an hour.
         "tcp_user_timeout": _SILENCE_TIMEOUT_MS,
@@ -120,6 +121,7 @@ def configure_engine(engine: Engine) -> None:
         event.listen(engine, "connect", _prepare_sqlite)
         event.listen(engine, "begin", _begin_immediate)
     else:
+        event.listen(engine, "begin", _begin)
         event.listen(engine, "checkin", _remember_checkin)
         event.listen(engine, "checkout", _ping_idle)
 
@@ -130,8 +132,13 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _begin_immediate(connection: Any) -> None:
-    if not connection.get_execution_options().get(NO_BEGIN):
+    if NO_BEGIN not in connection.get_execution_options():
         connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
+def _begin(connection: Any) -> None:
+    if NO_BEGIN not in connection.get_execution_options():
+        connection.exec_driver_sql("BEGIN")
 
 
 def _remember_checkin(_connection: object, record: Any) -> None:
@@ -144,7 +151,6 @@ def _ping_idle(connection: Any, record: Any, _proxy: object) -> None:
         return
     try:
         connection.execute("SELECT 1")
-        connection.rollback()
     except connection_errors() as error:
         raise exc.DisconnectionError("idle connection was lost") from error
 
@@ -159,12 +165,10 @@ def connection_errors() -> tuple[type[Exception], ...]:
 def autocommit(engine: Engine) -> Engine:
     """The same engine for what is one statement: it commits by itself, without the round trips of BEGIN and COMMIT.
 
-    On SQLite a read then takes no write lock. There the driver always commits by itself, so that leaving out our
-    BEGIN is enough; SQLAlchemy's own option would send PRAGMAs with each connection it hands out.
+    On SQLite a read then takes no write lock. The drivers always commit by themselves, so that leaving out our
+    BEGIN is enough; SQLAlchemy's own option would change each connection as it is handed out, and back.
     """
-    if engine.dialect.name == "sqlite":
-        return engine.execution_options(**{NO_BEGIN: True})
-    return engine.execution_options(isolation_level="AUTOCOMMIT")
+    return engine.execution_options(**{NO_BEGIN: True})
 
 
 def upsert(dialect_name: str) -> Callable[..., Any]:
