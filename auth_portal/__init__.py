@@ -10,6 +10,7 @@ The rooms, from the top; a room imports only rooms below it (``make lint`` holds
 ``signin``     the rules: codes, challenges, limits, users, registration, sessions, tokens, keys
 ``schema``     the schema's version: migrations, readiness
 ``models``     everything stored, a file per subject
+``prepared``   statements of the sign-in path, compiled once
 ``db``         the database: engine, column types, the clock
 ``settings``   everything settable
 ``errors``     every refusal

@@ -72,7 +72,7 @@ class Letters:
         }
         minutes = max(1, math.ceil(letter.lives_for_s / 60))
         known = frozenset(fact for fact, value in facts.items() if value is not None)
-        text, html = self._skeletons(name, locale, minutes, known)
+        text, html = self._skeletons(name, locale, minutes, len(letter.code), known)
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
@@ -86,12 +86,15 @@ class Letters:
             },
         )
 
-    def _render(self, name: str, locale: str, minutes: int, known: frozenset[str]) -> tuple[str, str]:
+    def _render(
+        self, name: str, locale: str, minutes: int, code_length: int, known: frozenset[str]
+    ) -> tuple[str, str]:
         """Text and HTML of a letter with marks for the facts; a fact that is not known is None."""
         facts: dict[str, object] = {fact: f"{_OPEN}{fact}{_CLOSE}" if fact in known else None for fact in _FACTS}
+        facts |= {"minutes": minutes, "code_length": code_length}
         template = self._environments[locale].get_template
-        text = template(f"letters/{name}.txt").render(facts, minutes=minutes).strip() + "\n"
-        return text, template(f"letters/{name}.html").render(facts, minutes=minutes)
+        text = template(f"letters/{name}.txt").render(facts).strip() + "\n"
+        return text, template(f"letters/{name}.html").render(facts)
 
 
 def _environment(settings: Settings, locale: str, translations: NullTranslations) -> Environment:

@@ -14,6 +14,7 @@ from sqlalchemy.orm import aliased
 from auth_portal.db import upsert
 from auth_portal.models import Challenge as Table
 from auth_portal.models import Identifier
+from auth_portal.prepared import Prepared
 
 COLUMNS = (
     Table.id,
@@ -33,7 +34,7 @@ ATTEMPT = (Table.id, Table.key_id, Table.code_length, Table.attempts, Table.atte
 """What ``challenges.Attempt`` is made of."""
 
 
-def upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user: bool) -> Any:
+def upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user: bool) -> Prepared:
     """Open a challenge, renew the caller's live one, or do nothing because its last letter is too young.
 
     ``key_ids``: the code keys that are honoured; a challenge of another key cannot be renewed.
@@ -49,7 +50,7 @@ def upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user:
         .scalar_subquery()
         .label("user_id")
     )
-    return insert.on_conflict_do_update(
+    statement = insert.on_conflict_do_update(
         index_elements=[Table.channel, Table.destination, Table.caller],
         set_=_renewal(insert.excluded, key_ids, now),
         where=or_(
@@ -57,6 +58,7 @@ def upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user:
             Table.sent_at > bindparam("future", type_=Table.sent_at.type),
         ),
     ).returning(*COLUMNS, *((user_id,) if look_up_user else ()))
+    return Prepared(statement)
 
 
 _DRAFTED = (
@@ -126,9 +128,9 @@ _TAKE = (
     .values(attempts=Table.attempts + 1)
     .returning(*ATTEMPT)
 )
-TAKE_OWN = _TAKE.where(_BY_CALLER)
-TAKE_BROWSER = _TAKE.where(_BY_CALLER, _BY_ID)
-TAKE_HANDLE = _TAKE.where(_BY_ID, Table.caller.startswith("network:", autoescape=True))
+TAKE_OWN = Prepared(_TAKE.where(_BY_CALLER))
+TAKE_BROWSER = Prepared(_TAKE.where(_BY_CALLER, _BY_ID))
+TAKE_HANDLE = Prepared(_TAKE.where(_BY_ID, Table.caller.startswith("network:", autoescape=True)))
 _OTHER = aliased(Table)
 _NEWEST_FOREIGN = (
     select(_OTHER.id)
@@ -149,7 +151,7 @@ _HAS_OWN = exists().where(
     _OWN.caller == bindparam("given_caller"),
     _is_live(_OWN),
 )
-TAKE_FOREIGN = (
+TAKE_FOREIGN = Prepared(
     update(Table)
     .where(
         Table.id == _NEWEST_FOREIGN,
@@ -162,6 +164,6 @@ TAKE_FOREIGN = (
     .values(foreign_attempts=Table.foreign_attempts + 1)
     .returning(*ATTEMPT)
 )
-CONSUME = update(Table).where(_BY_ID, Table.consumed_at.is_(None)).values(consumed_at=bindparam("now"))
+CONSUME = Prepared(update(Table).where(_BY_ID, Table.consumed_at.is_(None)).values(consumed_at=bindparam("now")))
 NEWEST = select(*COLUMNS).where(_BY_CALLER).order_by(Table.sent_at.desc(), Table.id).limit(1)
 GIVEN = select(*COLUMNS).where(_BY_CALLER, _BY_ID)

@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from auth_portal.db import CLOCK_SKEW, AnyRow
+from auth_portal.db import CLOCK_SKEW
 from auth_portal.signin import challenge_sql as sql
 from auth_portal.signin.addresses import Destination
 
@@ -90,7 +90,7 @@ class Statements:
             # A letter "sent" then was sent before the clock was set back: it must not block anybody.
             "future": draft.now + CLOCK_SKEW,
         }
-        row = connection.execute(self._upsert, values).first()
+        row = self._upsert.first(connection, values)
         return _challenge(row) if row else None
 
     @staticmethod
@@ -124,10 +124,10 @@ class Statements:
         """
         values = _owner(destination, caller) | {"now": now, "length": length}
         if challenge_id is None:
-            row = connection.execute(sql.TAKE_OWN, values).first()
+            row = sql.TAKE_OWN.first(connection, values)
         else:
             held = sql.TAKE_BROWSER if caller.startswith("browser:") else sql.TAKE_HANDLE
-            row = connection.execute(held, values | {"given_id": challenge_id}).first()
+            row = held.first(connection, values | {"given_id": challenge_id})
         return _attempt(row) if row else None
 
     @staticmethod
@@ -136,13 +136,13 @@ class Statements:
     ) -> Attempt | None:
         """Take one of the few guesses that other networks have at the newest API challenge, if it is not theirs."""
         values = _owner(destination, caller) | {"now": now, "length": length, "most": most}
-        row = connection.execute(sql.TAKE_FOREIGN, values).first()
+        row = sql.TAKE_FOREIGN.first(connection, values)
         return _attempt(row) if row else None
 
     @staticmethod
     def consume(connection: Connection, challenge_id: str, now: datetime) -> bool:
         """Use the code up; false where another request was first (OTP-05)."""
-        return connection.execute(sql.CONSUME, {"given_id": challenge_id, "now": now}).rowcount == 1
+        return sql.CONSUME.run(connection, {"given_id": challenge_id, "now": now}).rowcount == 1
 
     @staticmethod
     def find(connection: Connection, caller: str, challenge_id: str | None) -> Challenge | None:
@@ -152,12 +152,12 @@ class Statements:
         return _challenge(row) if row else None
 
 
-def _attempt(row: AnyRow) -> Attempt:
+def _attempt(row: Sequence[Any]) -> Attempt:
     challenge_id, key_id, code_length, attempts, allowed = row
     return Attempt(challenge_id, key_id, code_length, allowed - attempts)
 
 
-def _challenge(row: AnyRow) -> Challenge:
+def _challenge(row: Sequence[Any]) -> Challenge:
     """From ``sql.COLUMNS``, by position: names would be looked up for each of them."""
     challenge_id, channel, destination, *rest = row
     if len(row) == len(sql.COLUMNS):

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import Unauthenticated
 from auth_portal.models import RefreshToken, Session, User
+from auth_portal.prepared import Prepared
 from auth_portal.settings import Settings
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.keyring import KeyRing, digest
@@ -77,7 +78,7 @@ class SessionService:
             "expires_at": expires_at,
             "ended_at": None,
         }
-        connection.execute(_INSERT_SESSION, row)
+        _INSERT_SESSION.run(connection, row)
         if not caller.is_browser:
             self._store_refresh_token(connection, secret, session_id, now)
         return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret)
@@ -148,7 +149,7 @@ class SessionService:
     @staticmethod
     def _store_refresh_token(connection: Connection, token: str, session_id: str, now: datetime) -> None:
         row = {"token_hash": digest(token), "session_id": session_id, "created_at": now, "used_at": None}
-        connection.execute(_INSERT_REFRESH, row)
+        _INSERT_REFRESH.run(connection, row)
 
 
 def _live(row: AnyRow) -> LiveSession:
@@ -169,8 +170,8 @@ _LIVE = (
 )
 _BY_SECRET = _LIVE.where(Session.secret_hash == bindparam("secret_hash"))
 _BY_ID = _LIVE.where(Session.id == bindparam("session_id"))
-_INSERT_SESSION = insert(Session)
-_INSERT_REFRESH = insert(RefreshToken)
+_INSERT_SESSION = Prepared(insert(Session), tuple(Session.__table__.columns.keys()))
+_INSERT_REFRESH = Prepared(insert(RefreshToken), tuple(RefreshToken.__table__.columns.keys()))
 _SEEN = update(Session).where(Session.id == bindparam("seen_id")).values(last_seen_at=bindparam("now"))
 _END = (
     update(Session)

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, bindparam, func, select, update
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import Identifier, Session, User
+from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
 
 
@@ -42,7 +43,7 @@ USER_COLUMNS = (
 )
 """What ``profile_of`` reads."""
 
-_BY_DESTINATION = (
+_BY_DESTINATION = Prepared(
     select(*USER_COLUMNS[:-1], Identifier.value.label("email"))
     .join(Identifier, Identifier.user_id == User.id)
     .where(Identifier.channel == bindparam("channel"), Identifier.value == bindparam("value"))
@@ -67,8 +68,11 @@ def profile_of(row: AnyRow) -> Profile:
 def find_user(connection: Connection, destination: Destination) -> Profile | None:
     """The user who proved this destination, if there is one."""
     values = {"channel": destination.channel, "value": destination.value}
-    row = connection.execute(_BY_DESTINATION, values).first()
-    return profile_of(row) if row else None
+    row = _BY_DESTINATION.first(connection, values)
+    if row is None:
+        return None
+    user_id, first_name, last_name, locale, created_at, suspended_at, email = row
+    return Profile(user_id, first_name, last_name, email, locale, created_at, suspended_at is not None)
 
 
 class UserService:
