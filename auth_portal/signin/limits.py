@@ -50,11 +50,6 @@ class SendLimits:
         self._quotas = {name: quota for name, quota in quotas.items() if quota[0] > 0}
         self._spend = _spend_statement(len(self._quotas))
 
-    @property
-    def is_off(self) -> bool:
-        """Whether nothing is limited."""
-        return not self._quotas
-
     def buckets(self, destination: Destination, network: str) -> list[Bucket]:
         """The buckets of a send, in the one order in which they are locked: no two can wait for each other."""
         subjects = {"inbox": f"{destination.channel}:{destination.value}", "source": network}
