@@ -11,10 +11,10 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.conftest import unavailable
+from tests.drivers import wrong_code
 from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
-from tests.test_pages_signin import wrong
 
 _numbers = itertools.count()
 Visit = Callable[..., Visitor]
@@ -145,7 +145,7 @@ def test_a_wrong_code_is_told_in_place_and_the_field_is_ready_again(visit: Visit
     page = visitor.ask(email)
     field, code = page.locator("[name=code]"), visitor.code_for(email)
     before = field.bounding_box()
-    field.press_sequentially(wrong(code))
+    field.press_sequentially(wrong_code(code))
     if not scripted:
         page.keyboard.press("Enter")
     expect(page.locator(".error")).to_have_text("That code is not right. 4 tries left.")
@@ -222,7 +222,7 @@ def test_no_page_is_wider_than_a_small_phone_and_everything_is_large_enough_to_t
     visitor.ask(email)
     check()
     code = visitor.code_for(email)
-    page.locator("[name=code]").press_sequentially(wrong(code))
+    page.locator("[name=code]").press_sequentially(wrong_code(code))
     page.locator(".error").wait_for()
     check()
     page.locator("[name=code]").press_sequentially(code)

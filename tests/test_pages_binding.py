@@ -6,9 +6,8 @@ import pytest
 from flask import Flask
 
 from tests.conftest import Made
-from tests.drivers import ApiDriver, BrowserDriver
+from tests.drivers import ApiDriver, BrowserDriver, wrong_code
 from tests.support.smtp import MailSink
-from tests.test_pages_signin import wrong
 
 ADA = "ada@example.com"
 BOB = "bob@example.com"
@@ -51,7 +50,7 @@ def test_a_foreign_challenge_in_the_form_opens_nothing_and_costs_its_owner_nothi
     foreign, code = browser.hidden("challenge") or "", browser.code_sent_to(ADA)
     stranger.ask(BOB)
     for _ in range(6):
-        stranger.post("/login/code", {"code": wrong(code), "challenge": foreign})
+        stranger.post("/login/code", {"code": wrong_code(code), "challenge": foreign})
     answer = stranger.post("/login/code", {"code": code, "challenge": foreign})
     assert (answer.status_code, answer.location) == (303, "/login")
     assert stranger.get("/register").location == "/login"

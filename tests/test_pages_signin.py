@@ -8,16 +8,11 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.drivers import BrowserDriver, cookies_of
+from tests.drivers import BrowserDriver, cookies_of, wrong_code
 from tests.support.smtp import MailSink
 
 ADA = "ada@example.com"
 BOB = "bob@example.com"
-
-
-def wrong(code: str) -> str:
-    """A code of the same length that is not this one."""
-    return str((int(code) + 1) % 10 ** len(code)).zfill(len(code))
 
 
 @pytest.fixture
@@ -122,7 +117,7 @@ def test_what_is_no_code_is_refused_in_place_and_costs_no_try(browser: BrowserDr
         assert browser.enter(typed).status_code == 400, typed
         assert browser.error("code"), typed
         assert browser.title.startswith("Error: "), typed
-    browser.enter(wrong(browser.code_sent_to(ADA)))
+    browser.enter(wrong_code(browser.code_sent_to(ADA)))
     assert "4 tries left" in browser.error("code")
 
 
@@ -131,10 +126,10 @@ def test_each_wrong_code_says_how_many_tries_are_left_until_the_code_is_dead(bro
     browser.ask(ADA)
     code = browser.code_sent_to(ADA)
     for left in ("4 tries left.", "3 tries left.", "2 tries left.", "1 try left."):
-        answer = browser.enter(wrong(code))
+        answer = browser.enter(wrong_code(code))
         assert (answer.status_code, browser.error("code")) == (401, f"That code is not right. {left}")
         assert browser.title.startswith("Error: ")
-    browser.enter(wrong(code))
+    browser.enter(wrong_code(code))
     assert browser.heading == "This code no longer works"
     assert browser.hidden("email") == ADA
     assert browser.enter(code).status_code == 401
@@ -147,7 +142,7 @@ def test_after_a_dead_code_one_press_sends_a_new_one_that_works(
     """WEB-15."""
     browser.ask(ADA)
     for _ in range(5):
-        browser.enter(wrong(browser.code_sent_to(ADA)))
+        browser.enter(wrong_code(browser.code_sent_to(ADA)))
     clock.shift(30)
     browser.follow(browser.post("/login", {"email": browser.hidden("email") or ""}))
     assert len(outbox.sent_to(ADA)) == 2
@@ -180,13 +175,13 @@ def test_a_resend_brings_the_same_code_and_no_fresh_tries(
     """Contract, section 2; OTP-09."""
     browser.ask(ADA)
     first = browser.code_sent_to(ADA)
-    browser.enter(wrong(first))
+    browser.enter(wrong_code(first))
     clock.shift(30)
     browser.follow(browser.post("/login", {"email": browser.hidden("email") or ""}))
     assert "same code" in browser.notice
     assert len(outbox.sent_to(ADA)) == 2
     assert browser.code_sent_to(ADA) == first
-    browser.enter(wrong(first))
+    browser.enter(wrong_code(first))
     assert "3 tries left" in browser.error("code")
     assert browser.enter(first).location == "/register"
 

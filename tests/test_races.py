@@ -11,6 +11,7 @@ from sqlalchemy import Engine, create_engine, text
 
 from auth_portal.db import engine_options
 from tests.conftest import DATABASES, environment
+from tests.drivers import wrong_code
 from tests.support.api import Answer, Api, in_parallel
 from tests.support.portal import PortalProcess
 from tests.support.smtp import MailSink, code_in
@@ -96,11 +97,6 @@ def statuses(answers: list[Answer]) -> dict[int, int]:
     return {status: found.count(status) for status in sorted(set(found))}
 
 
-def other(code: str, distance: int = 1) -> str:
-    """A code of the same length that is wrong."""
-    return f"{(int(code) + distance) % 10 ** len(code):0{len(code)}}"
-
-
 def test_four_workers_asked_at_once_make_one_first_signing_key(portal: Portal) -> None:
     kids = {key["kid"] for answer in portal.first_jwks for key in answer.json["keys"]}
 
@@ -137,7 +133,7 @@ def test_of_two_hundred_wrong_guesses_at_once_five_are_evaluated(portal: Portal)
     email = "guessed@example.com"
     sent = portal.send(email)
     wrong = [
-        lambda api, n=number: api.login(email, other(sent["code"], n), challengeId=sent["challengeId"])
+        lambda api, n=number: api.login(email, wrong_code(sent["code"], n), challengeId=sent["challengeId"])
         for number in range(1, 201)
     ]
 
@@ -155,7 +151,7 @@ def test_guesses_without_a_handle_from_many_networks_cannot_use_up_the_owners_at
     sent = portal.send(email)
     strangers = [Api(portal.process.url, source=f"127.0.2.{number}") for number in range(1, 101)]
 
-    results = in_parallel([lambda api=api: api.login(email, other(sent["code"])) for api in strangers])
+    results = in_parallel([lambda api=api: api.login(email, wrong_code(sent["code"])) for api in strangers])
     for api in strangers:
         api.close()
     answers = [result for result in results if isinstance(result, Answer)]
@@ -170,9 +166,9 @@ def test_a_right_code_among_two_hundred_guesses_is_right_at_most_once_and_within
     email = "lucky@example.com"
     sent = portal.send(email)
     guesses = [
-        lambda api, n=number: api.login(email, sent["code"] if n % 10 == 9 else other(sent["code"], n))
+        lambda api, n=number: api.login(email, sent["code"] if n % 10 == 9 else wrong_code(sent["code"], n))
         for number in range(200)
-        if number  # other(code, 0) would be the code
+        if number  # wrong_code(code, 0) would be the code
     ]
 
     answers = portal.at_once(199, *guesses)

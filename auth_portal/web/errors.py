@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 import structlog
 from flask import Flask, Response, g, make_response, render_template, request, url_for
-from flask_babel import get_locale, gettext
+from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
@@ -206,7 +206,6 @@ def _render(refusal: Refusal, details: list[str] | None = None, retry_after: int
 
 def _page(refusal: Refusal, retry_after: int | None) -> Response:
     g.error = refusal.code
-    get_locale()
     page = render_template(
         "pages/error.html",
         title=gettext(_TITLES.get(refusal.status, _("That did not work"))),

@@ -24,7 +24,6 @@ _REASONS = {
     "string_too_short": "missing",
     "string_unicode": "malformed",
     "string_pattern_mismatch": "malformed",
-    "literal_error": "not_accepted",
 }
 
 
