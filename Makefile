@@ -1,6 +1,6 @@
 # auth-portal. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench catalogue lock clean
+.PHONY: help run test lint format bench attack catalogue lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -38,6 +38,9 @@ format: .venv/installed-dev ## format the code
 
 bench: .venv/installed-dev ## measure CPU per sign-in, beside a bare program that does only the unavoidable
 	@$(BIN)/python -m bench
+
+attack: .venv/installed-dev ## play attackers against a running portal for simulated years, and hold them against the bounds
+	@$(BIN)/python -m attack
 
 catalogue: .venv/installed ## collect texts for translation and compile the catalogues
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --project auth-portal -k _ -o auth_portal/translations/messages.pot .

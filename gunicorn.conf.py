@@ -63,8 +63,13 @@ logger_class = JsonLogger
 
 
 def on_starting(_server: Any) -> None:
-    """In development, bring the database up to date before the first worker; production does that by command."""
-    if _settings is None or not _settings.is_development:
+    """Tell what was promised (BUD-01). In development, bring the database up to date before the first worker."""
+    if _settings is None:
+        return
+    from auth_portal.web.logging import announce_budget
+
+    announce_budget(_settings)
+    if not _settings.is_development:
         return
     from auth_portal import schema
     from wsgi import app
@@ -84,10 +89,15 @@ def when_ready(_server: Any) -> None:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """A forked worker must not share the parent's database connections."""
+    """A forked worker must not share the parent's database connections. It helps to keep the database small."""
+    from auth_portal.signin import retention
     from wsgi import app
 
-    app.extensions["auth_portal"].engine.dispose(close=False)
+    services = app.extensions["auth_portal"]
+    services.engine.dispose(close=False)
+    services.background.every(
+        retention.PRUNE_EVERY_S, lambda: retention.prune_if_due(services.engine, services.limits)
+    )
 
 
 def child_exit(_server: Any, worker: Any) -> None:

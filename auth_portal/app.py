@@ -5,14 +5,19 @@ from __future__ import annotations
 import structlog
 from flask import Flask
 
+from auth_portal.background import Background
 from auth_portal.db import configure_engine, db, engine_options
 from auth_portal.delivery.deliverer import MailDeliverer
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.mailbox import Mailbox
 from auth_portal.delivery.relays import Handover, SmtpRelay
 from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
+from auth_portal.signin.entry import EntryService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.limits import SendLimits
+from auth_portal.signin.links import LinkService
+from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.otp import OtpService
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -25,7 +30,7 @@ from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
-from auth_portal.web.pages import account, mailbox, signin
+from auth_portal.web.pages import account, links, mailbox, signin
 from auth_portal.web.security import csrf, init_security
 from auth_portal.web.services import Services
 
@@ -73,10 +78,14 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     keyring = KeyRing(settings.secret_keys)
     keys = SigningKeys(engine, keyring, max(settings.access_token_ttl, settings.registration_ttl))
     sessions = SessionService(engine, settings, keyring)
-    registrations = RegistrationService(engine, settings, sessions)
+    registrations = RegistrationService(engine, settings, keyring, sessions)
+    limits = SendLimits(settings, keyring)
+    background = Background()
     caught = Mailbox(ROOT / "instance" / "mailbox") if not settings.mail_url else None
     relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
     deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
+    notices = NoticeService(engine, limits, deliverer, background.later)
+    entry = EntryService(engine, settings, sessions, registrations, notices)
     return Services(
         settings=settings,
         engine=engine,
@@ -85,7 +94,10 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         sessions=sessions,
         registrations=registrations,
         users=UserService(engine),
-        otp=OtpService(engine, settings, keyring, sessions, registrations, deliverer),
+        limits=limits,
+        otp=OtpService(engine, settings, keyring, limits, entry, notices, deliverer),
+        links=LinkService(engine, keyring, entry),
+        background=background,
         mailbox=caught,
     )
 
@@ -94,7 +106,7 @@ def _register_doors(app: Flask) -> None:
     services: Services = app.extensions["auth_portal"]
     settings = services.settings
     csrf.exempt(auth.blueprint)
-    for blueprint in (auth.blueprint, signin.blueprint, account.blueprint, operations.blueprint):
+    for blueprint in (auth.blueprint, signin.blueprint, links.blueprint, account.blueprint, operations.blueprint):
         app.register_blueprint(blueprint)
     if services.mailbox is not None:
         app.register_blueprint(mailbox.blueprint)

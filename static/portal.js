@@ -77,10 +77,13 @@
       mark();
       if (mayGo && value.length === length) button.click();
     };
-    code.addEventListener('input', (event) => {
-      if (!event.isComposing) settle(!event.inputType?.startsWith('delete'));
-    });
-    code.addEventListener('compositionend', () => settle(true));
+    // Without slots, what is typed stays as it is typed.
+    if (slots) {
+      code.addEventListener('input', (event) => {
+        if (!event.isComposing) settle(!event.inputType?.startsWith('delete'));
+      });
+      code.addEventListener('compositionend', () => settle(true));
+    }
 
     // Whole sentences get pasted too; maxlength would cut them before the code.
     const inside = new RegExp(`(?:^|\\D)(\\d(?:[\\s.\\u2010-\\u2015-]?\\d){${length - 1}})(?!\\d)`);
@@ -88,8 +91,38 @@
       const match = plain(event.clipboardData.getData('text')).match(inside);
       if (!match) return;
       event.preventDefault();
-      code.value = digits(match[1]);
-      settle(true);
+      // A long code is read in groups, as the letter has it.
+      code.value = slots ? digits(match[1]) : digits(match[1]).replace(/\d{4}(?=\d)/g, '$& ');
+      mark();
+      button.click();
+    });
+  }
+
+  // Once the letter's link was confirmed in another browser, this page goes on. It asks less and less often, and at
+  // once when it is looked at again.
+  const waiting = find('[data-waiting]');
+  if (waiting) {
+    const state = `/login/code/state?challenge=${encodeURIComponent(waiting.elements.challenge.value)}`;
+    let pause = 3000;
+    let timer;
+    const ask = async () => {
+      if (document.hidden || open.hidden) return;
+      const busy = waiting.dataset.sent;
+      const answer = busy ? null : await fetch(state).then((response) => response.json()).catch(() => null);
+      clearTimeout(timer);
+      if (answer?.approved && !waiting.dataset.sent) {
+        say(waiting.dataset.waiting);
+        code.value = '';
+        waiting.requestSubmit();
+      } else {
+        timer = setTimeout(ask, pause);
+        pause = Math.min(pause * 1.2, 10000);
+      }
+    };
+    timer = setTimeout(ask, pause);
+    document.addEventListener('visibilitychange', () => {
+      pause = 3000;
+      ask();
     });
   }
 

@@ -146,7 +146,7 @@ def test_a_database_that_differs_from_the_models_fails_the_check(app: Flask, run
 
 def test_a_healthy_installation_passes_the_doctor(app: Flask, run: Run) -> None:
     rows = json_of(run("doctor", "--json"))
-    assert {row["check"] for row in rows} == {"settings", "database", "schema", "signing keys"}
+    assert {row["check"] for row in rows} == {"settings", "guess budget", "database", "schema", "signing keys"}
     assert all(row["ok"] for row in rows)
 
 
@@ -242,7 +242,14 @@ def test_pruning_removes_what_is_over_and_nothing_that_lives(
     clock.shift(3 * 86_400)
     api.send("waiting@example.com")
     removed = {row["kind"]: row["removed"] for row in json_of(run("prune", "--json"))}
-    assert removed == {"challenges": 1, "registrations": 1, "send limits": 0, "sessions": 0}
+    assert removed == {
+        "challenges": 1,
+        "addresses of challenges": 0,
+        "registrations": 1,
+        "send limits": 1,
+        "known devices": 0,
+        "sessions": 0,
+    }
     assert api.login("waiting@example.com", api.code_sent_to("waiting@example.com")).status_code == 200
     refreshed = api.post("refresh-token", {"refreshToken": tokens["refreshToken"]})
     assert refreshed.status_code == 200

@@ -112,7 +112,7 @@ def test_no_code_matches_where_there_is_none() -> None:
 def test_what_is_no_code_is_refused_with_its_reason(text: str, reason: str) -> None:
     """OTP-27: nothing else than the listed digits and separators."""
     with pytest.raises(InvalidInput) as refusal:
-        parse_code(text, 4)
+        parse_code(text, {4})
     assert refusal.value.faults == {"code": reason}
 
 
@@ -120,7 +120,7 @@ def test_what_is_no_code_is_refused_with_its_reason(text: str, reason: str) -> N
 @given(st.text(max_size=12))
 def test_whatever_is_typed_gives_ascii_digits_or_a_refusal(text: str) -> None:
     try:
-        code = parse_code(text, 4)
+        code = parse_code(text, {4})
     except InvalidInput:
         return
     assert len(code) == 4

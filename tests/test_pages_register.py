@@ -220,7 +220,7 @@ def test_a_resend_that_no_relay_takes_leaves_the_first_code_good(
 
 def test_a_used_up_send_limit_is_a_page_that_says_when_to_come_back(make_app: Made, outbox: MailSink) -> None:
     """API-03 for people."""
-    app = make_app(sends_per_inbox_per_hour=1)
+    app = make_app(sends_per_source_per_hour=1)
     BrowserDriver(app, outbox).ask(ADA)
     late = BrowserDriver(app, outbox)
     answer = late.ask(ADA)

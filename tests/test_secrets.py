@@ -248,6 +248,7 @@ def test_the_log_holds_no_secret_and_no_address(run: Run) -> None:
 def test_every_line_of_the_log_is_json_with_the_id_of_its_request(run: Run) -> None:
     lines = [json.loads(line) for line in run.log.splitlines()]
 
+    assert lines.pop(0)["event"] == "guess_budget"  # BUD-01: what is promised, before the first request
     assert all(line["request_id"] and line["event"] and line["timestamp"] and line["level"] for line in lines)
     assert {line["event"] for line in lines} >= {"request", "relay_refused"}
     refused = next(line["request_id"] for line in lines if line["event"] == "relay_refused")

@@ -167,7 +167,7 @@ def test_every_cookie_is_locked_to_this_host_and_out_of_the_reach_of_scripts(
             assert (cookie["samesite"], cookie["path"], cookie["domain"]) == ("Lax", "/", ""), name
             assert len(cookie.OutputString()) < 4096, name
             assert int(cookie["max-age"] or 0) <= 400 * 86_400, name
-    assert len(seen) == 5, seen
+    assert len(seen) == 6, seen
 
 
 def test_no_cookie_says_who_somebody_is(make_app: Made, outbox: MailSink) -> None:

@@ -8,14 +8,14 @@ from sqlalchemy.exc import SQLAlchemyError
 from auth_portal import schema
 from auth_portal.cli.context import json_option, load_services, show
 from auth_portal.errors import KeysUnreadable
-from auth_portal.settings import PREFIX, Settings
+from auth_portal.settings import PREFIX, Settings, yearly_bound_with_spare
 from auth_portal.signin import retention
 
 
 @click.command()
 @json_option
 def prune(as_json: bool) -> None:
-    """Delete what is past its time (run it daily)."""
+    """Delete what is past its time. The portal does so by itself every hour."""
     removed = retention.prune(load_services().engine)
     show([{"kind": kind, "removed": count} for kind, count in removed.items()], as_json=as_json)
 
@@ -25,7 +25,15 @@ def prune(as_json: bool) -> None:
 def doctor(as_json: bool) -> None:
     """Check settings, database, schema and signing keys of this installation."""
     services = load_services()
-    rows = [{"check": "settings", "ok": True, "detail": services.settings.env}]
+    bound, target = yearly_bound_with_spare(services.settings.ladder), services.settings.yearly_target
+    rows = [
+        {"check": "settings", "ok": True, "detail": services.settings.env},
+        {
+            "check": "guess budget",
+            "ok": bound <= target,
+            "detail": f"at most {bound:.2e} a year, target {target:.0e}",
+        },
+    ]
     try:
         with services.engine.connect() as connection:
             current = schema.is_current(connection)
@@ -65,4 +73,6 @@ def settings_table(as_json: bool) -> None:
 def _default(value: object) -> str:
     if hasattr(value, "total_seconds"):
         return f"{int(value.total_seconds())} s"
-    return f"`{value}`" if value not in ("", ()) else ""
+    if isinstance(value, tuple):
+        value = ",".join(value)
+    return f"`{value}`" if value not in ("", None) else ""

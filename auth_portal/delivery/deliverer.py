@@ -11,6 +11,7 @@ from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.message import Message
 from auth_portal.delivery.relays import RELAY_BUDGET_S, SEND_BUDGET_S, Handover, RelayRefused
 from auth_portal.errors import DeliveryFailed
+from auth_portal.signin.notices import NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
 log = structlog.get_logger("delivery")
@@ -30,6 +31,14 @@ class MailDeliverer:
     def send_no_account(self, letter: CodeLetter) -> None:
         """Tell a stranger that sign-up is closed. Raises DeliveryFailed."""
         self._hand_over(self._letters.no_account(letter))
+
+    def send_new_sign_in(self, notice: NoticeLetter) -> None:
+        """Tell of a sign-in on a device that was not known. Raises DeliveryFailed."""
+        self._hand_over(self._letters.new_sign_in(notice))
+
+    def send_wrong_codes(self, notice: NoticeLetter) -> None:
+        """Tell of wrong codes that were tried. Raises DeliveryFailed."""
+        self._hand_over(self._letters.wrong_codes(notice))
 
     def _hand_over(self, message: Message) -> None:
         end = time.monotonic() + SEND_BUDGET_S

@@ -8,10 +8,8 @@ known facts, with marks in the places of the facts, and a letter only fills thes
 
 from __future__ import annotations
 
-import ipaddress
 import math
 import re
-from collections.abc import Callable
 from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +22,8 @@ from markupsafe import escape
 
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
+from auth_portal.signin.callers import device_words, rough_network
+from auth_portal.signin.notices import NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
 
@@ -32,10 +32,13 @@ def _(message: str) -> str:
     return message
 
 
+_("%(browser)s on %(system)s")  # said by signin.callers.device_words, which knows no catalogue
+
 # Private-use characters: no text, name or address of ours holds them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}([a-z_]+){_CLOSE}")
-_FACTS = ("code", "autofill_line", "destination", "asked_at", "device", "network")
+_FACTS = ("code", "autofill_line", "link", "not_me", "destination", "time", "device", "network")
+_GROUP = 4
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 
 
@@ -51,28 +54,54 @@ class Letters:
         }
 
     def code(self, letter: CodeLetter) -> Message:
-        """The letter with a code (MAIL-04, MAIL-12, OTP-29)."""
-        code = letter.code
-        autofill_line = f"@{self._settings.public_host} #{code}"
-        subject = _("Your sign-in code for %(brand)s")
-        return self._message("code", letter, subject, code=code, autofill_line=autofill_line)
+        """The letter with a code, and with a link where one can sign in (MAIL-04, MAIL-12, OTP-29, OTP-37)."""
+        return self._message(
+            "code",
+            letter,
+            _("Your sign-in code for %(brand)s"),
+            minutes=max(1, math.ceil(letter.lives_for_s / 60)),
+            code_length=len(letter.code),
+            code=_grouped(letter.code),
+            autofill_line=f"@{self._settings.public_host} #{letter.code}",
+            link=letter.link,
+            not_me=letter.not_me,
+        )
 
     def no_account(self, letter: CodeLetter) -> Message:
         """The letter to a stranger while sign-up is closed; it holds no code."""
         return self._message("no_account", letter, _("Sign-in to %(brand)s"))
 
-    def _message(self, name: str, letter: CodeLetter, subject: str, **facts: str | None) -> Message:
+    def new_sign_in(self, notice: NoticeLetter) -> Message:
+        """The notice of a sign-in that was not like the ones before (OTP-30)."""
+        return self._message("new_sign_in", notice, _("New sign-in to %(brand)s"))
+
+    def wrong_codes(self, notice: NoticeLetter) -> Message:
+        """The notice of wrong codes that were tried (OTP-30). It names no number (BUD-07)."""
+        return self._message("wrong_codes", notice, _("Wrong codes at %(brand)s"))
+
+    def _message(
+        self,
+        name: str,
+        letter: CodeLetter | NoticeLetter,
+        subject: str,
+        minutes: int = 0,
+        code_length: int = 0,
+        **facts: str | None,
+    ) -> Message:
         locale = letter.locale if letter.locale in self._environments else self._settings.default_locale
         gettext = self._translations[locale].gettext
+        moment = letter.asked_at if isinstance(letter, CodeLetter) else letter.happened_at
         facts |= {
             "destination": letter.destination.value,
-            "asked_at": _asked_at(letter.asked_at.replace(second=0, microsecond=0), locale),
-            "device": _device(letter.caller.device, gettext),
-            "network": _rough(letter.caller.network),
+            "time": _time(moment.replace(second=0, microsecond=0), locale),
         }
-        minutes = max(1, math.ceil(letter.lives_for_s / 60))
+        if letter.caller is not None:
+            facts |= {
+                "device": device_words(letter.caller.device, gettext),
+                "network": rough_network(letter.caller.network),
+            }
         known = frozenset(fact for fact, value in facts.items() if value is not None)
-        text, html = self._skeletons(name, locale, minutes, len(letter.code), known)
+        text, html = self._skeletons(name, locale, minutes, code_length, known)
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
@@ -117,25 +146,13 @@ def _environment(settings: Settings, locale: str, translations: NullTranslations
     return environment
 
 
+def _grouped(code: str) -> str:
+    """A code as it is read: a long one in groups of four."""
+    if len(code) <= 2 * _GROUP:
+        return code
+    return " ".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP))
+
+
 @lru_cache(maxsize=16)
-def _asked_at(moment: datetime, locale: str) -> str:
+def _time(moment: datetime, locale: str) -> str:
     return f"{format_datetime(moment, 'd MMMM y HH:mm', locale=locale)} UTC"
-
-
-def _device(device: str, gettext: Callable[[str], str]) -> str | None:
-    browser, _slash, system = device.partition("/")
-    if browser and system:
-        return gettext(_("%(browser)s on %(system)s")) % {"browser": browser, "system": system}
-    return browser or system or None
-
-
-@lru_cache(maxsize=1_024)
-def _rough(network: str) -> str | None:
-    """A network as told to the person: enough to recognise, too rough to point at somebody (PRIV-05)."""
-    try:
-        address = ipaddress.ip_network(network)
-    except ValueError:
-        return None
-    if address.version == 4:
-        return f"{str(address.network_address).rpartition('.')[0]}.x"
-    return str(address)

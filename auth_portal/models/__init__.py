@@ -1,6 +1,7 @@
 """Everything stored, a file per subject. No rules here: ``signin`` decides, this room only says what a row is."""
 
 from auth_portal.models.challenge import Challenge
+from auth_portal.models.known_device import KnownDevice
 from auth_portal.models.limit import SendLimit
 from auth_portal.models.session import RefreshToken, Session
 from auth_portal.models.signing_key import SigningKey
@@ -9,6 +10,7 @@ from auth_portal.models.user import Identifier, Registration, User
 __all__ = [
     "Challenge",
     "Identifier",
+    "KnownDevice",
     "RefreshToken",
     "Registration",
     "SendLimit",

@@ -1,34 +1,59 @@
-"""Codes that wait for their answer."""
+"""Codes that were sent: those that wait for their answer, and the history that the guess budget is counted from."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Index, SmallInteger, String, UniqueConstraint
+from sqlalchemy import Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_portal.db import Model, UTCDateTime
+
+_IS_UNANSWERED = "consumed_at IS NULL"
+_IS_FAILED = "attempts + foreign_attempts > 0 AND consumed_at IS NULL AND device_id IS NULL"
+"""The two partial indexes of the site's budget; a query must repeat the words to be answered from them."""
+
+
+def _partial(condition: str) -> dict[str, Any]:
+    return {"sqlite_where": text(condition), "postgresql_where": text(condition)}
 
 
 class Challenge(Model):
     """One code for one destination, asked for by one caller. The code itself is nowhere: it is derived.
 
-    A caller (``browser:…`` or ``network:…``) has one row for a destination; asking again uses the row again,
-    with a new ``id`` once the old code is dead. ``id`` is the random 128-bit value the code is derived from.
+    A row is never used again for another code, for it is also the code's entry in the ledger (section 9.6): it holds
+    all guesses that may be made while it lives, those that were made once it is over, and none if its code was right.
+    ``attempts`` are its holder's own, ``foreign_attempts`` those of other networks at an API challenge.
+
+    ``account`` is whose ledger that is: the user's id, or a keyed hash of the destination while it has no user.
+    ``device_id`` is set where a known device's own ledger pays instead. ``seed`` is what the code is derived from,
+    where that is not ``id``: challenges with one seed share a code, the first to use it wins (OTP-20).
+    ``network`` and ``device`` tell the person who asked. ``approved_at``: the letter's link was confirmed elsewhere,
+    so the waiting browser may go on (OTP-37).
     """
 
     __tablename__ = "challenge"
     __table_args__ = (
-        UniqueConstraint("channel", "destination", "caller"),
-        Index(None, "caller"),
+        Index(None, "account"),
+        Index(None, "destination", "caller", "sent_at"),
+        Index(None, "caller", "sent_at"),
         Index(None, "expires_at"),
+        Index(None, "seed", **_partial("seed IS NOT NULL")),
+        Index("ix_challenge_unanswered", "code_length", "expires_at", **_partial(_IS_UNANSWERED)),
+        Index("ix_challenge_failed", "code_length", "expires_at", **_partial(_IS_FAILED)),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
+    account: Mapped[str] = mapped_column(String(64))
+    device_id: Mapped[str | None] = mapped_column(String(32))
     channel: Mapped[str] = mapped_column(String(8))
     destination: Mapped[str] = mapped_column(String(254))
     caller: Mapped[str] = mapped_column(String(80))
+    network: Mapped[str] = mapped_column(String(64))
+    device: Mapped[str] = mapped_column(String(64))
     key_id: Mapped[str] = mapped_column(String(16))
+    seed: Mapped[str | None] = mapped_column(String(32))
     code_length: Mapped[int] = mapped_column(SmallInteger)
     attempts: Mapped[int] = mapped_column(SmallInteger)
     attempts_allowed: Mapped[int] = mapped_column(SmallInteger)
@@ -38,3 +63,4 @@ class Challenge(Model):
     sent_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     consumed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    approved_at: Mapped[datetime | None] = mapped_column(UTCDateTime)

@@ -4,17 +4,35 @@
 all faults are reported at once (OPS-01).
 """
 
+from auth_portal.settings.budget import (
+    DEVICE_BUDGET,
+    DEVICE_WINDOW,
+    LONG_CODE_LENGTH,
+    MOST_FAILURES,
+    PROFILES,
+    SPARE_GUESSES,
+    Rung,
+    yearly_bound,
+    yearly_bound_with_spare,
+)
 from auth_portal.settings.checks import MAIL_SCHEMES, has_control, is_loopback
 from auth_portal.settings.environment import PREFIX, ROOT, SettingsError, load_settings, unknown_names
 from auth_portal.settings.fields import LOCALES, Settings
 from auth_portal.settings.relay import Relay, parse_relay
 
 __all__ = [
+    "DEVICE_BUDGET",
+    "DEVICE_WINDOW",
     "LOCALES",
+    "LONG_CODE_LENGTH",
     "MAIL_SCHEMES",
+    "MOST_FAILURES",
     "PREFIX",
+    "PROFILES",
     "ROOT",
+    "SPARE_GUESSES",
     "Relay",
+    "Rung",
     "Settings",
     "SettingsError",
     "has_control",
@@ -22,4 +40,6 @@ __all__ = [
     "load_settings",
     "parse_relay",
     "unknown_names",
+    "yearly_bound",
+    "yearly_bound_with_spare",
 ]

@@ -7,6 +7,7 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
+from auth_portal.settings.budget import parse_rung, yearly_bound_with_spare
 from auth_portal.settings.fields import Settings
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -16,7 +17,7 @@ MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 def find_faults(settings: Settings) -> list[str]:
     """Every fault of settings that are each well-formed."""
-    checks = (_check_secrets, _check_public_url, _check_database_url, _check_mail, _check_web)
+    checks = (_check_secrets, _check_public_url, _check_database_url, _check_mail, _check_budgets, _check_web)
     return [fault for check in checks for fault in check(settings)]
 
 
@@ -72,6 +73,25 @@ def _check_mail(settings: Settings) -> list[str]:
         faults.append("MAIL_FROM is not an address or `Name <address>`")
     elif not address.isascii():
         faults.append("MAIL_FROM: write the address in ASCII (an international domain as xn--…)")
+    return faults
+
+
+def _check_budgets(settings: Settings) -> list[str]:
+    """BUD-01: a set of budgets that promises more than it holds does not start."""
+    faults = []
+    for name in ("guess_budgets", "site_guess_budgets"):
+        rungs = [parse_rung(text) for text in getattr(settings, name)]
+        lengths = [rung.length for rung in rungs if rung is not None]
+        if None in rungs:
+            faults.append(f"{name.upper()}: write digits:guesses/days, for example 6:25/30d (4 to 12 digits)")
+        elif len(set(lengths)) < len(lengths):
+            faults.append(f"{name.upper()} has a length twice")
+    bound = yearly_bound_with_spare(settings.ladder)
+    if bound > settings.yearly_target:
+        faults.append(
+            f"GUESS_BUDGETS: the yearly chance of a guessed code is up to {bound:.2e}, "
+            f"more than the target {settings.yearly_target:.0e}"
+        )
     return faults
 
 

@@ -12,6 +12,8 @@ from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from auth_portal.settings.budget import LONG_CODE_LENGTH, PROFILES, SITE_BUDGETS, Rung, ladder, parse_rung
+
 LOCALES = ("tr", "en")
 
 _DURATION = re.compile(r"(\d{1,8})\s*([smhd]?)", re.ASCII)
@@ -79,6 +81,30 @@ class Settings(BaseModel):
     code_ttl: Duration = _seconds(600, 1, 3_600, "How long a code lives.")
     code_attempts: int = Field(5, ge=1, le=10, description="Guesses evaluated for one code.")
     resend_after: Duration = _seconds(30, 0, 3_600, "How soon the same caller may have a code sent again.")
+    guess_profile: Literal["lenient", "default", "strict"] = Field(
+        "default",
+        description="How likely a patient attacker may be to guess into one account within a year: 1 in 100, "
+        "1 in 1,000, or (`strict`, from 6 digits) 1 in 10,000. See docs/security.md.",
+    )
+    guess_budgets: Words = Field(
+        (),
+        description="Wrong guesses that an account affords at each code length, instead of the profile's: "
+        "`digits:guesses/days`, for example `4:5/365d,6:25/30d,8:70/30d`.",
+    )
+    guess_target: float | None = Field(
+        None, gt=0, le=1, description="The yearly chance that the budgets must stay below, instead of the profile's."
+    )
+    site_guess_budgets: Words = Field(
+        SITE_BUDGETS,
+        description="Wrong guesses of unknown devices at each length, all accounts together, before everybody's "
+        "codes get longer on unknown devices.",
+    )
+    open_short_codes: int = Field(
+        60,
+        ge=0,
+        description="Codes of the shortest length that wait for unknown devices at once, site-wide, before new "
+        "ones get longer; `0`, or no limit for each source, is off.",
+    )
     sends_per_inbox_per_hour: int = Field(5, ge=0, description="Codes to one address an hour; `0` is off.")
     sends_per_inbox_per_day: int = Field(20, ge=0, description="Codes to one address a day; `0` is off.")
     sends_per_source_per_hour: int = Field(
@@ -104,6 +130,27 @@ class Settings(BaseModel):
     support_email: str = Field("", description="Where people find help.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
     worker_threads: int = Field(8, ge=1, le=128, description="Threads of a worker process.")
+
+    @property
+    def ladder(self) -> tuple[Rung, ...]:
+        """The lengths of codes for unknown devices, shortest first, each with its budget."""
+        own = [rung for rung in map(parse_rung, self.guess_budgets) if rung is not None]
+        return ladder(own or PROFILES[self.guess_profile].rungs, self.code_length)
+
+    @property
+    def code_lengths(self) -> frozenset[int]:
+        """Every length that a code may have."""
+        return frozenset({LONG_CODE_LENGTH, self.code_length, *(rung.length for rung in self.ladder)})
+
+    def site_rung(self, length: int) -> Rung | None:
+        """The budget of all accounts together for codes of this length; None where there is none."""
+        rungs = [rung for rung in map(parse_rung, self.site_guess_budgets) if rung is not None]
+        return max((rung for rung in rungs if rung.length <= length), key=lambda rung: rung.length, default=None)
+
+    @property
+    def yearly_target(self) -> float:
+        """The yearly chance of a takeover by guessing that was declared affordable."""
+        return self.guess_target or PROFILES[self.guess_profile].target
 
     @property
     def is_development(self) -> bool:

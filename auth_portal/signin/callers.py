@@ -7,6 +7,7 @@ handle is known by its source network only.
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Self
@@ -18,11 +19,15 @@ _V6_PREFIX = 56
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """``key`` names the caller in the database; ``network`` and ``device`` tell the person who asked."""
+    """``key`` names the caller in the database; ``network`` and ``device`` tell the person who asked.
+
+    ``devices``: hashes of the known-device secrets that a browser holds (OTP-17).
+    """
 
     key: str
     network: str
     device: str = ""
+    devices: tuple[str, ...] = ()
 
     @property
     def is_browser(self) -> bool:
@@ -30,15 +35,36 @@ class Caller:
         return self.key.startswith("browser:")
 
     @classmethod
-    def browser(cls, secret: str, address: str | None, device: str = "") -> Self:
-        """A browser that holds this secret in a cookie."""
-        return cls(f"browser:{digest(secret)}", source_network(address), device)
+    def browser(cls, secret: str, address: str | None, device: str = "", device_secrets: Sequence[str] = ()) -> Self:
+        """A browser that holds this secret in a cookie, and perhaps some by which its people are known."""
+        key = f"browser:{digest(secret)}"
+        return cls(key, source_network(address), device, tuple(digest(held) for held in device_secrets))
 
     @classmethod
     def api(cls, address: str | None, device: str = "") -> Self:
         """An API caller at this client address."""
         network = source_network(address)
         return cls(f"network:{network}", network, device)
+
+
+def device_words(device: str, translate: Callable[[str], str]) -> str | None:
+    """A device (``Browser/System``) as told to a person; None where nothing is known of it."""
+    browser, _slash, system = device.partition("/")
+    if browser and system:
+        return translate("%(browser)s on %(system)s") % {"browser": browser, "system": system}
+    return browser or system or None
+
+
+@lru_cache(maxsize=1_024)
+def rough_network(network: str) -> str | None:
+    """A network as told to a person: enough to recognise, too rough to point at somebody (PRIV-05)."""
+    try:
+        parsed = ipaddress.ip_network(network)
+    except ValueError:
+        return None
+    if parsed.version == 4:
+        return f"{str(parsed.network_address).rpartition('.')[0]}.x"
+    return str(parsed)
 
 
 @lru_cache(maxsize=1_024)

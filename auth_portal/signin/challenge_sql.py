@@ -1,169 +1,158 @@
-"""The SQL of challenges, built once. Each thing that must happen once is one conditional statement.
+"""The SQL of challenges that are there already. Each thing that must happen once is one conditional statement.
 
-``given_`` parameters select, all others are written or compared: SQLAlchemy wants their names apart.
+``given_`` parameters select, all others are written or compared: SQLAlchemy wants their names apart. How a
+challenge is opened is in ``opening``.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, null, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from auth_portal.db import upsert
 from auth_portal.models import Challenge as Table
-from auth_portal.models import Identifier
 from auth_portal.prepared import Prepared
+from auth_portal.settings import SPARE_GUESSES
 
 COLUMNS = (
     Table.id,
+    Table.account,
+    Table.device_id,
     Table.channel,
     Table.destination,
+    Table.caller,
+    Table.network,
+    Table.device,
     Table.key_id,
+    Table.seed,
     Table.code_length,
     Table.attempts,
+    Table.foreign_attempts,
     Table.attempts_allowed,
     Table.send_count,
     Table.sent_at,
     Table.expires_at,
     Table.consumed_at,
+    Table.approved_at,
 )
-"""What ``challenges.Challenge`` is made of, in its order."""
-ATTEMPT = (Table.id, Table.key_id, Table.code_length, Table.attempts, Table.attempts_allowed)
+"""What ``challenges.Challenge`` is made of."""
+ATTEMPT = (
+    Table.id,
+    Table.key_id,
+    Table.seed,
+    Table.code_length,
+    Table.attempts,
+    Table.foreign_attempts,
+    Table.attempts_allowed,
+    Table.expires_at,
+)
 """What ``challenges.Attempt`` is made of."""
 
 
-def upsert_statement(dialect_name: str, key_ids: Sequence[str], *, look_up_user: bool) -> Prepared:
-    """Open a challenge, renew the caller's live one, or do nothing because its last letter is too young.
-
-    ``key_ids``: the code keys that are honoured; a challenge of another key cannot be renewed.
-    ``look_up_user``: return the destination's user as well.
-    """
-    now = bindparam("now", type_=Table.sent_at.type)
-    fresh = {"attempts": 0, "foreign_attempts": 0, "send_count": 1, "consumed_at": null()}
-    drafted: dict[str, Any] = {name: bindparam(name) for name in _DRAFTED}
-    insert = upsert(dialect_name)(Table).values(created_at=now, sent_at=now, **fresh, **drafted)
-    user_id = (
-        select(Identifier.user_id)
-        .where(Identifier.channel == bindparam("channel"), Identifier.value == bindparam("destination"))
-        .scalar_subquery()
-        .label("user_id")
-    )
-    statement = insert.on_conflict_do_update(
-        index_elements=[Table.channel, Table.destination, Table.caller],
-        set_=_renewal(insert.excluded, key_ids, now),
-        where=or_(
-            Table.sent_at <= bindparam("resend_before", type_=Table.sent_at.type),
-            Table.sent_at > bindparam("future", type_=Table.sent_at.type),
-        ),
-    ).returning(*COLUMNS, *((user_id,) if look_up_user else ()))
-    return Prepared(statement)
-
-
-_DRAFTED = (
-    "id",
-    "channel",
-    "destination",
-    "caller",
-    "key_id",
-    "code_length",
-    "attempts_allowed",
-    "expires_at",
-)
-_KEPT = (
-    "id",
-    "key_id",
-    "code_length",
-    "attempts",
-    "attempts_allowed",
-    "foreign_attempts",
-    "created_at",
-    "expires_at",
-)
-"""What a live challenge keeps when its code is sent again."""
-
-
-def _renewal(drafted: Any, key_ids: Sequence[str], now: Any) -> dict[str, Any]:
-    lives = and_(
-        Table.consumed_at.is_(None),
-        Table.expires_at > now,
-        Table.attempts < Table.attempts_allowed,
-        # Not IN: its list would be expanded anew for each request.
-        or_(*(Table.key_id == key_id for key_id in key_ids)),
-    )
-    kept = {name: case((lives, getattr(Table, name)), else_=drafted[name]) for name in _KEPT}
-    return kept | {
-        "send_count": case((lives, Table.send_count + 1), else_=1),
-        "sent_at": now,
-        "consumed_at": null(),
-    }
-
-
-def _is_live(table: Any = Table) -> ColumnElement[bool]:
+def is_live(table: Any = Table) -> ColumnElement[bool]:
+    """Not used and not over; whether guesses are left is another question."""
     return and_(table.consumed_at.is_(None), table.expires_at > bindparam("now", type_=Table.expires_at.type))
 
 
-_TO_DESTINATION = and_(
-    Table.channel == bindparam("given_channel"), Table.destination == bindparam("given_destination")
+def _to_destination(table: Any = Table) -> ColumnElement[bool]:
+    return and_(table.destination == bindparam("given_destination"), table.channel == bindparam("given_channel"))
+
+
+_HAS_GUESSES = and_(
+    Table.attempts < Table.attempts_allowed,
+    Table.attempts + Table.foreign_attempts < Table.attempts_allowed + SPARE_GUESSES,
 )
 _BY_CALLER = Table.caller == bindparam("given_caller")
 _BY_ID = Table.id == bindparam("given_id")
+_BY_SEED = Table.seed == bindparam("given_seed")
+_NEWEST_FIRST = (Table.sent_at.desc(), Table.id)
 
-SENT_AT = select(Table.sent_at).where(_TO_DESTINATION, _BY_CALLER)
+NEWEST_SENT = select(*COLUMNS).where(_to_destination(), _BY_CALLER).order_by(*_NEWEST_FIRST).limit(1)
+NEWEST = select(*COLUMNS).where(_BY_CALLER).order_by(*_NEWEST_FIRST).limit(1)
+GIVEN = select(*COLUMNS).where(_BY_CALLER, _BY_ID)
+OF_SEED = (
+    select(*COLUMNS)
+    .where(or_(_BY_ID, _BY_SEED))
+    .order_by((Table.caller == bindparam("given_caller")).desc(), *_NEWEST_FIRST)
+    .limit(1)
+)
+
+OPEN_SHARED = insert(Table)
 WITHDRAW_FIRST = delete(Table).where(_BY_ID, Table.send_count == bindparam("send_count"))
 WITHDRAW_REPEAT = (
     update(Table)
     .where(_BY_ID, Table.send_count == bindparam("send_count"))
     .values(send_count=Table.send_count - 1, sent_at=bindparam("earlier"))
 )
+WITHDRAW_SHARED = delete(Table).where(_BY_SEED)
+
 _TAKE = (
     update(Table)
     .where(
-        _TO_DESTINATION,
-        _is_live(),
+        _to_destination(),
+        is_live(),
         Table.code_length == bindparam("length"),
-        Table.attempts < Table.attempts_allowed,
+        _HAS_GUESSES,
     )
     .values(attempts=Table.attempts + 1)
     .returning(*ATTEMPT)
 )
-TAKE_OWN = Prepared(_TAKE.where(_BY_CALLER))
+_LAST = aliased(Table)
+_NEWEST_OWN = (
+    select(_LAST.id)
+    .where(_to_destination(_LAST), _LAST.caller == bindparam("given_caller"))
+    .order_by(_LAST.sent_at.desc())
+    .limit(1)
+    .scalar_subquery()
+)
+TAKE_OWN = Prepared(_TAKE.where(Table.id == _NEWEST_OWN))
 TAKE_BROWSER = Prepared(_TAKE.where(_BY_CALLER, _BY_ID))
 TAKE_HANDLE = Prepared(_TAKE.where(_BY_ID, Table.caller.startswith("network:", autoescape=True)))
 _OTHER = aliased(Table)
 _NEWEST_FOREIGN = (
     select(_OTHER.id)
-    .where(
-        _OTHER.channel == bindparam("given_channel"),
-        _OTHER.destination == bindparam("given_destination"),
-        _OTHER.caller.startswith("network:", autoescape=True),
-        _is_live(_OTHER),
-    )
+    .where(_to_destination(_OTHER), _OTHER.caller.startswith("network:", autoescape=True), is_live(_OTHER))
     .order_by(_OTHER.created_at.desc(), _OTHER.id)
     .limit(1)
     .scalar_subquery()
 )
 _OWN = aliased(Table)
-_HAS_OWN = exists().where(
-    _OWN.channel == bindparam("given_channel"),
-    _OWN.destination == bindparam("given_destination"),
-    _OWN.caller == bindparam("given_caller"),
-    _is_live(_OWN),
-)
+_HAS_OWN = exists().where(_to_destination(_OWN), _OWN.caller == bindparam("given_caller"), is_live(_OWN))
 TAKE_FOREIGN = Prepared(
     update(Table)
     .where(
         Table.id == _NEWEST_FOREIGN,
         Table.code_length == bindparam("length"),
-        Table.attempts < Table.attempts_allowed,
+        _HAS_GUESSES,
+        # Where few were granted, no more than half: the rest is for whoever waits for the code.
+        Table.foreign_attempts < Table.attempts_allowed,
         Table.foreign_attempts < bindparam("most"),
         ~_HAS_OWN,
-        _is_live(),
+        is_live(),
     )
     .values(foreign_attempts=Table.foreign_attempts + 1)
     .returning(*ATTEMPT)
 )
+LIVE_LENGTH = (
+    select(Table.code_length)
+    .where(_to_destination(), _BY_CALLER, is_live(), _HAS_GUESSES)
+    .order_by(*_NEWEST_FIRST)
+    .limit(1)
+)
+HANDLE_LENGTH = select(Table.code_length).where(_BY_ID, _to_destination(), is_live(), _HAS_GUESSES)
+
 CONSUME = Prepared(update(Table).where(_BY_ID, Table.consumed_at.is_(None)).values(consumed_at=bindparam("now")))
-NEWEST = select(*COLUMNS).where(_BY_CALLER).order_by(Table.sent_at.desc(), Table.id).limit(1)
-GIVEN = select(*COLUMNS).where(_BY_CALLER, _BY_ID)
+# All in one order: two that use the same code at once must not wait for each other.
+_SHARED = select(Table.id).where(_BY_SEED, Table.consumed_at.is_(None)).order_by(Table.id).with_for_update()
+CONSUME_SHARED = (
+    update(Table).where(Table.id.in_(_SHARED), Table.consumed_at.is_(None)).values(consumed_at=bindparam("now"))
+)
+CONSUME_LIVE = update(Table).where(_BY_ID, _BY_CALLER, is_live()).values(consumed_at=bindparam("now"))
+APPROVE = update(Table).where(_BY_ID, is_live()).values(approved_at=bindparam("now"))
+CONSUME_APPROVED = (
+    update(Table)
+    .where(_BY_ID, _BY_CALLER, is_live(), Table.approved_at.is_not(None))
+    .values(consumed_at=bindparam("now"))
+)
+KILL = update(Table).where(_to_destination(), is_live()).values(expires_at=bindparam("now"))

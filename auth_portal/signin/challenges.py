@@ -1,32 +1,37 @@
 """Challenges in the database: opening, guessing at, consuming and withdrawing them.
 
-Holds no rule beyond the conditions of its statements (``challenge_sql``): ``otp`` decides when each is used.
+Holds no rule beyond the conditions of its statements (``opening``, ``challenge_sql``): ``otp`` and ``links`` decide
+when each is used.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from auth_portal.db import CLOCK_SKEW
+from auth_portal.settings import SPARE_GUESSES, Settings
 from auth_portal.signin import challenge_sql as sql
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.limits import device_values
+from auth_portal.signin.opening import OpeningSql
 
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A challenge to open, should the caller have no live one."""
+    """A challenge to open, should the caller have no live one. ``attempts``: the guesses of a code, at most."""
 
     id: str
     destination: Destination
-    caller: str
+    caller: Caller
+    account: str
     key_id: str
-    code_length: int
-    attempts_allowed: int
+    attempts: int
     now: datetime
     expires_at: datetime
     resend_before: datetime
@@ -34,77 +39,131 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A guess that was counted and may now be compared."""
+    """A guess that was counted and may now be compared with the code that ``seed`` gives."""
 
     challenge_id: str
     key_id: str
+    shared_seed: str | None
     code_length: int
-    attempts_left: int
+    attempts: int
+    foreign_attempts: int
+    attempts_allowed: int
+    expires_at: datetime
+
+    @property
+    def seed(self) -> str:
+        """What the code is derived from."""
+        return self.shared_seed or self.challenge_id
+
+    @property
+    def attempts_left(self) -> int:
+        """Guesses that its holder still has."""
+        return _left(self.attempts, self.foreign_attempts, self.attempts_allowed)
 
 
 @dataclass(frozen=True, slots=True)
 class Challenge:
-    """A challenge as it stands. ``user_id`` is only looked up where sign-up is closed."""
+    """A challenge as it stands. ``shared_seed`` is set where several challenges share one code (OTP-20).
+
+    ``network`` and ``device`` tell a person who asked.
+    """
 
     id: str
+    account: str
+    device_id: str | None
     destination: Destination
+    caller: str
+    network: str
+    device: str
     key_id: str
+    shared_seed: str | None
     code_length: int
     attempts: int
+    foreign_attempts: int
     attempts_allowed: int
     send_count: int
     sent_at: datetime
     expires_at: datetime
     consumed_at: datetime | None
-    user_id: str | None
+    approved_at: datetime | None
+
+    @property
+    def seed(self) -> str:
+        """What the code is derived from."""
+        return self.shared_seed or self.id
 
     @property
     def attempts_left(self) -> int:
         """Guesses that its holder still has."""
-        return max(0, self.attempts_allowed - self.attempts)
+        return _left(self.attempts, self.foreign_attempts, self.attempts_allowed)
+
+    def is_live(self, now: datetime) -> bool:
+        """Whether it was neither used nor is over; its link works, its code only while guesses are left."""
+        return self.consumed_at is None and self.expires_at > now
 
     def is_open(self, now: datetime) -> bool:
         """Whether its code would still be accepted."""
-        return self.consumed_at is None and self.expires_at > now and self.attempts_left > 0
+        return self.is_live(now) and self.attempts_left > 0
 
 
 class Statements:
     """The statements of one database dialect. ``key_ids``: the code keys that are still honoured."""
 
-    def __init__(self, dialect_name: str, key_ids: Sequence[str], *, look_up_user: bool) -> None:
-        self._upsert = sql.upsert_statement(dialect_name, key_ids, look_up_user=look_up_user)
+    def __init__(self, dialect_name: str, settings: Settings, key_ids: Sequence[str]) -> None:
+        self._opening = OpeningSql(dialect_name, settings, key_ids)
 
-    def upsert(self, connection: Connection, draft: Draft) -> Challenge | None:
-        """Renew the caller's live challenge, or open the drafted one; None if its last letter is too young."""
-        values = {
+    def open(self, connection: Connection, draft: Draft) -> Challenge | None:
+        """Note that the caller's live challenge is sent again, or open one; None if its last letter is too young.
+
+        The length and the guesses that are granted and reserved follow the ledger (OTP-12, OTP-13).
+        """
+        devices = draft.caller.devices
+        values: dict[str, Any] = self._opening.moments(draft.now) | {
             "id": draft.id,
+            "account": draft.account,
             "channel": draft.destination.channel,
             "destination": draft.destination.value,
-            "caller": draft.caller,
+            "caller": draft.caller.key,
+            "network": draft.caller.network,
+            "device": draft.caller.device,
             "key_id": draft.key_id,
-            "code_length": draft.code_length,
-            "attempts_allowed": draft.attempts_allowed,
+            "attempts": draft.attempts,
             "now": draft.now,
             "expires_at": draft.expires_at,
             "resend_before": draft.resend_before,
             # A letter "sent" then was sent before the clock was set back: it must not block anybody.
             "future": draft.now + CLOCK_SKEW,
         }
-        row = self._upsert.first(connection, values)
-        return _challenge(row) if row else None
+        if devices:
+            values |= device_values(devices)
+        row = self._opening.open(knows_device=bool(devices)).first(connection, values)
+        return challenge_of(row) if row else None
 
     @staticmethod
-    def sent_at(connection: Connection, draft: Draft) -> datetime | None:
-        """When the caller last had a letter sent to this destination."""
-        values = _owner(draft.destination, draft.caller)
-        found: datetime | None = connection.execute(sql.SENT_AT, values).scalar()
-        return found
+    def open_shared(connection: Connection, challenge: Challenge) -> None:
+        """Open a challenge whose code is shared: long, so that no ledger has to pay for guesses at it."""
+        row = asdict(challenge) | {
+            "channel": challenge.destination.channel,
+            "destination": challenge.destination.value,
+            "seed": challenge.shared_seed,
+            "created_at": challenge.sent_at,
+        }
+        del row["shared_seed"]
+        connection.execute(sql.OPEN_SHARED, row)
+
+    @staticmethod
+    def newest(connection: Connection, destination: Destination, caller: str) -> Challenge | None:
+        """The challenge that the caller last had a letter for; it may be over."""
+        row = connection.execute(sql.NEWEST_SENT, _owner(destination, caller)).first()
+        return challenge_of(row) if row else None
 
     @staticmethod
     def withdraw(connection: Connection, challenge: Challenge, sent_at: datetime) -> None:
-        """Undo an upsert whose letter did not leave; a challenge that had earlier letters lives on."""
+        """Undo an opening whose letter did not leave; a challenge that had earlier letters lives on."""
         values = {"given_id": challenge.id, "send_count": challenge.send_count}
-        if challenge.send_count == 1:
+        if challenge.shared_seed is not None:
+            connection.execute(sql.WITHDRAW_SHARED, {"given_seed": challenge.shared_seed})
+        elif challenge.send_count == 1:
             connection.execute(sql.WITHDRAW_FIRST, values)
         else:
             connection.execute(sql.WITHDRAW_REPEAT, values | {"earlier": sent_at})
@@ -128,7 +187,7 @@ class Statements:
         else:
             held = sql.TAKE_BROWSER if caller.startswith("browser:") else sql.TAKE_HANDLE
             row = held.first(connection, values | {"given_id": challenge_id})
-        return _attempt(row) if row else None
+        return Attempt(*row) if row else None
 
     @staticmethod
     def take_foreign_attempt(
@@ -137,11 +196,23 @@ class Statements:
         """Take one of the few guesses that other networks have at the newest API challenge, if it is not theirs."""
         values = _owner(destination, caller) | {"now": now, "length": length, "most": most}
         row = sql.TAKE_FOREIGN.first(connection, values)
-        return _attempt(row) if row else None
+        return Attempt(*row) if row else None
 
     @staticmethod
-    def consume(connection: Connection, challenge_id: str, now: datetime) -> bool:
+    def live_length(
+        connection: Connection, destination: Destination, caller: str, challenge_id: str | None, now: datetime
+    ) -> int | None:
+        """How long the code is that this caller would be guessing at; None where it waits for none."""
+        values = _owner(destination, caller) | {"now": now, "given_id": challenge_id}
+        statement = sql.LIVE_LENGTH if challenge_id is None else sql.HANDLE_LENGTH
+        found: int | None = connection.execute(statement, values).scalar()
+        return found
+
+    @staticmethod
+    def consume(connection: Connection, challenge_id: str, shared_seed: str | None, now: datetime) -> bool:
         """Use the code up; false where another request was first (OTP-05)."""
+        if shared_seed is not None:
+            return connection.execute(sql.CONSUME_SHARED, {"given_seed": shared_seed, "now": now}).rowcount > 0
         return sql.CONSUME.run(connection, {"given_id": challenge_id, "now": now}).rowcount == 1
 
     @staticmethod
@@ -149,20 +220,17 @@ class Statements:
         """The caller's challenge with this id, or its newest one; dead ones too."""
         values = {"given_caller": caller, "given_id": challenge_id}
         row = connection.execute(sql.NEWEST if challenge_id is None else sql.GIVEN, values).first()
-        return _challenge(row) if row else None
+        return challenge_of(row) if row else None
 
 
-def _attempt(row: Sequence[Any]) -> Attempt:
-    challenge_id, key_id, code_length, attempts, allowed = row
-    return Attempt(challenge_id, key_id, code_length, allowed - attempts)
+def challenge_of(row: Sequence[Any]) -> Challenge:
+    """A row of ``sql.COLUMNS``, by position: names would be looked up for each of them."""
+    challenge_id, account, device_id, channel, destination, *rest = row
+    return Challenge(challenge_id, account, device_id, Destination(channel, destination), *rest)
 
 
-def _challenge(row: Sequence[Any]) -> Challenge:
-    """From ``sql.COLUMNS``, by position: names would be looked up for each of them."""
-    challenge_id, channel, destination, *rest = row
-    if len(row) == len(sql.COLUMNS):
-        rest.append(None)
-    return Challenge(challenge_id, Destination(channel, destination), *rest)
+def _left(attempts: int, foreign: int, allowed: int) -> int:
+    return max(0, min(allowed - attempts, allowed + SPARE_GUESSES - attempts - foreign))
 
 
 def _owner(destination: Destination, caller: str) -> dict[str, Any]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hmac
 import re
+from collections.abc import Collection
 
 from auth_portal.errors import InvalidInput
 from auth_portal.signin.keyring import KeyRing
@@ -17,23 +18,25 @@ _SEPARATORS = re.compile(r"[\s\-\u2010-\u2015\u2212\uff0d]+")
 _MAX_TYPED = 64
 
 
-def derive_code(keyring: KeyRing, key_id: str, challenge_id: str, length: int) -> str | None:
-    """The code of a challenge: ``length`` digits, leading zeros kept; None if its key is gone (OTP-01).
+def derive_code(keyring: KeyRing, key_id: str, seed: str, length: int) -> str | None:
+    """The code of a challenge's random seed: ``length`` digits, leading zeros kept; None if its key is gone (OTP-01).
 
     256 bits modulo 10^length: the largest and smallest probabilities differ by less than one in 2^200.
     """
-    mac = keyring.code_digest(key_id, f"code:{length}:{challenge_id}".encode())
+    mac = keyring.code_digest(key_id, f"code:{length}:{seed}".encode())
     return None if mac is None else str(int.from_bytes(mac) % 10**length).zfill(length)
 
 
-def parse_code(text: str, length: int, field: str = "code") -> str:
+def parse_code(text: str, lengths: Collection[int], field: str = "code") -> str:
     """The ASCII digits that a person typed (OTP-27): separators dropped, other scripts' digits translated.
+
+    ``lengths``: those that codes have.
 
     Raises InvalidInput for anything else, which costs no attempt (OTP-28).
     """
     if len(text) <= _MAX_TYPED:
         digits = _SEPARATORS.sub("", text).translate(_DIGITS)
-        if len(digits) == length and digits.isascii() and digits.isdigit():
+        if len(digits) in lengths and digits.isascii() and digits.isdigit():
             return digits
     raise InvalidInput(**{field: "missing" if not text.strip() else "not_a_code"})
 

@@ -29,6 +29,8 @@ class KeyRing:
         self._codes = {self._key_id(key): key for key in reversed(self.keys("codes"))}
         self._refresh = self.keys("refresh-tokens")
         self._limits = self.keys("limits")[0]
+        self.links = self.keys("links")
+        """Sign the links of letters; the first one makes them."""
         self._fernet = MultiFernet(
             [Fernet(base64.urlsafe_b64encode(key)) for key in self.keys("signing-keys-at-rest")]
         )

@@ -1,7 +1,7 @@
 """The one-time-code service behind every door: send a code, verify a code.
 
 A challenge is one code for one destination, held by the caller that asked. What must happen once is one
-conditional statement: re-using or renewing the challenge, taking an attempt, consuming the code.
+conditional statement: spending a send, opening or re-sending the challenge, taking an attempt, consuming the code.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import re
 import secrets
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -16,26 +17,29 @@ from typing import Protocol
 from sqlalchemy import Connection, Engine
 
 from auth_portal.db import autocommit, utcnow
-from auth_portal.errors import AccountSuspended, CodeRefused, PortalError, ResendTooSoon
+from auth_portal.errors import CodeRefused, InvalidInput, ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.codes import codes_match, derive_code
+from auth_portal.signin.entry import EntryService
+from auth_portal.signin.flood import open_shared
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits
-from auth_portal.signin.registration import PendingRegistration, RegistrationService
-from auth_portal.signin.sessions import OpenedSession, SessionService
-from auth_portal.signin.users import find_user
+from auth_portal.signin.limits import Bucket, SendLimits, account_key, inbox_of
+from auth_portal.signin.links import link_of, not_me_link_of
+from auth_portal.signin.notices import NoticeService
+from auth_portal.signin.registration import PendingRegistration
+from auth_portal.signin.sessions import OpenedSession
 
 _CHALLENGE_ID = re.compile(r"[0-9a-f]{32}")
 FOREIGN_ATTEMPTS = 2
-"""Guesses that API callers from other networks, without a handle, have at a challenge: apart from the owner's."""
+"""Guesses that API callers from other networks, without a handle, may have of those that a challenge has."""
 
 
 @dataclass(frozen=True, slots=True)
 class CodeLetter:
-    """What a code's letter tells."""
+    """What a code's letter tells. ``link`` signs in without typing; ``not_me`` stops the code."""
 
     destination: Destination
     code: str
@@ -43,6 +47,8 @@ class CodeLetter:
     asked_at: datetime
     caller: Caller
     locale: str
+    link: str | None
+    not_me: str
 
 
 class Deliverer(Protocol):
@@ -68,6 +74,15 @@ class SentCode:
     is_repeat: bool
 
 
+@dataclass(frozen=True, slots=True)
+class _Opened:
+    """A challenge, the buckets that its letter spent, and whether there is a letter to send."""
+
+    challenge: challenges.Challenge
+    buckets: Sequence[Bucket]
+    has_letter: bool = True
+
+
 class OtpService:
     """Sends codes and verifies them; opens what a right code opens."""
 
@@ -76,42 +91,42 @@ class OtpService:
         engine: Engine,
         settings: Settings,
         keyring: KeyRing,
-        sessions: SessionService,
-        registrations: RegistrationService,
+        limits: SendLimits,
+        entry: EntryService,
+        notices: NoticeService,
         deliverer: Deliverer,
     ) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
         self._settings = settings
         self._keyring = keyring
-        self._limits = SendLimits(settings, keyring)
-        self._sessions = sessions
-        self._registrations = registrations
+        self._limits = limits
+        self._entry = entry
+        self._notices = notices
         self._deliverer = deliverer
-        self._statements = challenges.Statements(
-            engine.dialect.name, keyring.code_key_ids, look_up_user=settings.signup == "closed"
-        )
+        self._statements = challenges.Statements(engine.dialect.name, settings, keyring.code_key_ids)
+        self._usual_length = min(settings.code_lengths)
+        self.code_lengths = settings.code_lengths
+        """Every length that a code may have."""
 
     def send_code(self, destination: Destination, caller: Caller, locale: str) -> SentCode:
         """Send the caller's code for this destination: a new one, or the one that still lives, again.
 
-        The same for known and unknown destinations (OTP-21): nobody is looked up, unless sign-up is closed,
-        and then within the same statement. Raises ResendTooSoon, TooManyRequests or DeliveryFailed.
+        The same for known and unknown destinations (OTP-21). The length follows the guess budget; where a flood
+        has used up the inbox's sends, the code is long and shared, and has its letter once (OTP-20). Raises
+        ResendTooSoon, TooManyRequests or DeliveryFailed.
         """
         now = utcnow()
-        buckets = self._limits.buckets(destination, caller.network)
-        challenge = self._open_challenge(destination, caller, buckets, now)
+        opened = self._open_challenge(destination, caller, now)
+        challenge = opened.challenge
         code = self._get_code(challenge)
-        lives_for = math.ceil((challenge.expires_at - now).total_seconds())
-        letter = CodeLetter(destination, code, lives_for, now, caller, locale)
-        may_enter = challenge.user_id is not None or self._settings.signup == "open"
-        deliver = self._deliverer.send_code if may_enter else self._deliverer.send_no_account
-        try:
-            deliver(letter)
-        except Exception:
-            # Whatever went wrong, the letter did not leave: the person must be able to try again at once.
-            self._withdraw(challenge, buckets)
-            raise
+        if opened.has_letter:
+            try:
+                self._deliver(challenge, code, caller, locale, now)
+            except Exception:
+                # Whatever went wrong, the letter did not leave: the person must be able to try again at once.
+                self._withdraw(opened)
+                raise
         return SentCode(
             id=challenge.id,
             destination=destination,
@@ -127,23 +142,26 @@ class OtpService:
     ) -> OpenedSession | PendingRegistration:
         """Open a session for the user behind a right code, or a registration for a new person.
 
-        The attempt is committed before the code is compared: nothing gives a guess back. Raises CodeRefused
-        or AccountSuspended.
+        The attempt is committed before the code is compared: nothing gives a guess back. Raises CodeRefused,
+        AccountSuspended, or InvalidInput for a code of another length than the caller's (OTP-28).
         """
+        attempt = self._take_attempt(destination, caller, challenge_id, len(code), utcnow())
         now = utcnow()
-        attempt = self._take_attempt(destination, caller, challenge_id, len(code), now)
-        if attempt is None:
+        # Looked at again after the commit: once a challenge is over, the ledger counts what was taken by then, and
+        # nothing may be evaluated that it could have missed.
+        if attempt is None or attempt.expires_at <= now:
             raise CodeRefused
-        expected = derive_code(self._keyring, attempt.key_id, attempt.challenge_id, attempt.code_length)
+        expected = derive_code(self._keyring, attempt.key_id, attempt.seed, attempt.code_length)
         if not codes_match(expected, code):
+            if not attempt.attempts_left:
+                self._notices.tell_wrong_codes(destination)
             raise CodeRefused(attempts_left=attempt.attempts_left)
-        with self._engine.begin() as connection:
-            if not self._statements.consume(connection, attempt.challenge_id, now):
-                raise CodeRefused
-            opened = self._open(connection, destination, caller)
-        if isinstance(opened, PortalError):
-            raise opened
-        return opened
+        return self._entry.enter(
+            destination,
+            caller,
+            lambda connection: self._statements.consume(connection, attempt.challenge_id, attempt.shared_seed, now),
+            is_suspicious=attempt.attempts >= 4 or attempt.code_length > self._usual_length,
+        )
 
     def find_challenge(self, caller: Caller, challenge_id: str | None = None) -> challenges.Challenge | None:
         """What a browser waits for: this challenge of its own, or its newest one."""
@@ -152,64 +170,96 @@ class OtpService:
         with self._autocommit.connect() as connection:
             return self._statements.find(connection, caller.key, challenge_id)
 
-    def _open_challenge(
-        self, destination: Destination, caller: Caller, buckets: list[Bucket], now: datetime
-    ) -> challenges.Challenge:
-        draft = challenges.Draft(
-            id=secrets.token_hex(16),
-            destination=destination,
-            caller=caller.key,
-            key_id=self._keyring.code_key_id,
-            code_length=self._settings.code_length,
-            attempts_allowed=self._settings.code_attempts,
-            now=now,
-            expires_at=now + self._settings.code_ttl,
-            resend_before=now - self._settings.resend_after,
-        )
-        with (self._engine if buckets else self._autocommit).connect() as connection:
-            challenge = self._statements.upsert(connection, draft)
+    def _open_challenge(self, destination: Destination, caller: Caller, now: datetime) -> _Opened:
+        buckets = self._limits.buckets(destination, caller.network)
+        with self._engine.begin() as connection:
+            spent = self._limits.spend(connection, destination, caller.devices, buckets, now)
+            draft = challenges.Draft(
+                id=secrets.token_hex(16),
+                destination=destination,
+                caller=caller,
+                account=spent.account,
+                key_id=self._keyring.code_key_id,
+                attempts=self._settings.code_attempts,
+                now=now,
+                expires_at=now + self._settings.code_ttl,
+                resend_before=now - self._settings.resend_after,
+            )
+            if spent.full:
+                return self._open_in_flood(connection, draft, spent.filled, spent.full)
+            challenge = self._statements.open(connection, draft)
             if challenge is None:
-                raise self._too_soon(connection, draft)
-            if buckets:
-                self._limits.spend(connection, buckets, now)
-                connection.commit()
-        return challenge
+                raise self._too_soon(self._statements.newest(connection, destination, caller.key), now)
+        return _Opened(challenge, spent.filled)
 
-    def _too_soon(self, connection: Connection, draft: challenges.Draft) -> ResendTooSoon:
-        sent_at = self._statements.sent_at(connection, draft)
-        wait = (sent_at + self._settings.resend_after - draft.now).total_seconds() if sent_at else 0
+    def _open_in_flood(
+        self, connection: Connection, draft: challenges.Draft, filled: Sequence[Bucket], full: Sequence[Bucket]
+    ) -> _Opened:
+        """The inbox has had its letters. Whoever waits for a code has one; all others share the next."""
+        newest = self._statements.newest(connection, draft.destination, draft.caller.key)
+        if newest is not None and draft.resend_before < newest.sent_at <= draft.now:
+            raise self._too_soon(newest, draft.now)
+        if any(not bucket.kind.startswith("inbox-") for bucket in full):
+            raise self._limits.refusal(connection, full, draft.now)
+        if newest is not None and newest.is_open(draft.now):
+            # Once this code is over there will be a shared one, whatever the bucket says.
+            left = math.ceil((newest.expires_at - draft.now).total_seconds())
+            raise self._limits.refusal(connection, full, draft.now, at_most=left)
+        challenge, is_first = open_shared(connection, self._limits, self._keyring, self._settings, draft)
+        self._statements.open_shared(connection, challenge)
+        # A tag makes as many addresses of one mailbox as somebody likes: such a flood brings letters to users only.
+        is_user = draft.account != account_key(self._keyring, draft.destination)
+        is_plain = inbox_of(draft.destination) == draft.destination.value
+        return _Opened(challenge, filled, has_letter=is_first and (is_user or is_plain))
+
+    def _too_soon(self, newest: challenges.Challenge | None, now: datetime) -> ResendTooSoon:
+        wait = (newest.sent_at + self._settings.resend_after - now).total_seconds() if newest else 0
         return ResendTooSoon(retry_after=max(1, math.ceil(wait)))
 
-    def _withdraw(self, challenge: challenges.Challenge, buckets: list[Bucket]) -> None:
+    def _deliver(
+        self, challenge: challenges.Challenge, code: str, caller: Caller, locale: str, now: datetime
+    ) -> None:
+        letter = CodeLetter(
+            destination=challenge.destination,
+            code=code,
+            lives_for_s=math.ceil((challenge.expires_at - now).total_seconds()),
+            asked_at=now,
+            caller=caller,
+            locale=locale,
+            link=link_of(self._settings, self._keyring, challenge.seed) if caller.is_browser else None,
+            not_me=not_me_link_of(self._settings, self._keyring, challenge.seed),
+        )
+        is_known = challenge.account != account_key(self._keyring, challenge.destination)
+        if self._settings.signup == "open" or is_known:
+            self._deliverer.send_code(letter)
+        else:
+            self._deliverer.send_no_account(letter)
+
+    def _withdraw(self, opened: _Opened) -> None:
         """Take back what was not delivered: a retry is possible at once, an older letter's code lives on."""
+        challenge = opened.challenge
         with self._engine.begin() as connection:
             self._statements.withdraw(connection, challenge, challenge.sent_at - self._settings.resend_after)
-            self._limits.refund(connection, buckets)
+            self._limits.refund(connection, opened.buckets)
 
     def _take_attempt(
         self, destination: Destination, caller: Caller, challenge_id: str | None, length: int, now: datetime
     ) -> challenges.Attempt | None:
         with self._autocommit.connect() as connection:
             taken = self._statements.take_attempt(connection, destination, caller.key, challenge_id, length, now)
-            if taken is None and challenge_id is None and not caller.is_browser:
+            if taken is not None:
+                return taken
+            waited_for = self._statements.live_length(connection, destination, caller.key, challenge_id, now)
+            if waited_for not in (None, length):
+                raise InvalidInput(code="not_a_code")
+            if challenge_id is None and not caller.is_browser:
                 taken = self._statements.take_foreign_attempt(
                     connection, destination, caller.key, length, now, FOREIGN_ATTEMPTS
                 )
         return taken
 
-    def _open(
-        self, connection: Connection, destination: Destination, caller: Caller
-    ) -> OpenedSession | PendingRegistration | PortalError:
-        """What the consumed code opens. A refusal is returned, not raised: the code stays used up."""
-        user = find_user(connection, destination)
-        if user is not None:
-            return AccountSuspended() if user.is_suspended else self._sessions.open_session(connection, user, caller)
-        if self._settings.signup == "closed":
-            return CodeRefused()
-        return self._registrations.start(connection, destination, caller)
-
     def _get_code(self, challenge: challenges.Challenge) -> str:
-        code = derive_code(self._keyring, challenge.key_id, challenge.id, challenge.code_length)
+        code = derive_code(self._keyring, challenge.key_id, challenge.seed, challenge.code_length)
         if code is None:
             raise RuntimeError("a challenge outlived the key of its code")
         return code

@@ -18,11 +18,12 @@ from sqlalchemy.exc import IntegrityError
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
-from auth_portal.models import Identifier, Registration, User
+from auth_portal.models import Challenge, Identifier, Registration, User
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.keyring import digest
+from auth_portal.signin.keyring import KeyRing, digest
+from auth_portal.signin.limits import account_key
 from auth_portal.signin.sessions import OpenedSession, SessionService
 from auth_portal.signin.users import Profile
 
@@ -67,8 +68,9 @@ def is_printable(text: str) -> bool:
 class RegistrationService:
     """Starts registrations for proven addresses, finds and completes them."""
 
-    def __init__(self, engine: Engine, settings: Settings, sessions: SessionService) -> None:
+    def __init__(self, engine: Engine, settings: Settings, keyring: KeyRing, sessions: SessionService) -> None:
         self._engine = engine
+        self._keyring = keyring
         self._autocommit = autocommit(engine)
         self._ttl = settings.registration_ttl
         self._sessions = sessions
@@ -126,6 +128,9 @@ class RegistrationService:
                 dates = {"created_at": now, "terms_accepted_at": now, "suspended_at": None}
                 connection.execute(insert(User), user | dates)
                 connection.execute(insert(Identifier), _identifier(proof, user_id))
+                # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
+                former = account_key(self._keyring, Destination(proof.channel, proof.destination))
+                connection.execute(_ADOPT_LEDGER, {"former": former, "user_id": user_id})
                 profile = Profile(user_id, first_name, last_name, proof.destination, locale, now)
                 return self._sessions.open_session(connection, profile, caller)
         except IntegrityError as error:
@@ -171,4 +176,5 @@ _COMPLETE = (
     .values(completed_at=bindparam("now"))
     .returning(Registration.channel, Registration.destination, Registration.created_at)
 )
+_ADOPT_LEDGER = update(Challenge).where(Challenge.account == bindparam("former")).values(account=bindparam("user_id"))
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

@@ -2,25 +2,37 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Engine, delete, or_
+from sqlalchemy import ColumnElement, Engine, Executable, and_, delete, exists, or_, update
+from sqlalchemy.orm import aliased
 
 from auth_portal.db import utcnow
-from auth_portal.models import Challenge, Registration, SendLimit, Session
+from auth_portal.models import Challenge, KnownDevice, Registration, SendLimit, Session
+from auth_portal.signin.limits import SendLimits
 
 KEEP_CHALLENGES = timedelta(days=1)
+"""How long a code's row tells whom it was for. Longer, a row only counts: without address, browser and network."""
+KEEP_FAILURES = timedelta(days=400)
+"""How long wrong guesses count at most: no budget looks back further than a year (9.6)."""
 KEEP_REGISTRATIONS = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=30)
+PRUNE_EVERY_S = 3_600
+"""How often the portal prunes by itself, whichever process it is."""
 
 
 def prune(engine: Engine) -> dict[str, int]:
     """Delete what is past its time; says how many rows of each kind. Refresh tokens go with their session."""
     now = utcnow()
-    statements = {
-        "challenges": delete(Challenge).where(Challenge.expires_at < now - KEEP_CHALLENGES),
+    statements: dict[str, Executable] = {
+        "challenges": delete(Challenge).where(_is_over(now)),
+        "addresses of challenges": update(Challenge)
+        .where(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
+        .values(destination="", caller="", network="", device=""),
         "registrations": delete(Registration).where(Registration.expires_at < now - KEEP_REGISTRATIONS),
         "send limits": delete(SendLimit).where(SendLimit.spent_until < int(now.timestamp() * 1000)),
+        "known devices": delete(KnownDevice).where(KnownDevice.expires_at < now),
         "sessions": delete(Session).where(
             or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
         ),
@@ -30,3 +42,33 @@ def prune(engine: Engine) -> dict[str, int]:
         with engine.begin() as connection:
             removed[kind] = connection.execute(statement).rowcount
     return removed
+
+
+def prune_if_due(engine: Engine, limits: SendLimits) -> None:
+    """Prune, unless a process of this portal has done so within the last hour."""
+    with engine.begin() as connection:
+        is_due = limits.try_spend(connection, limits.bucket("prune", "all", 1, PRUNE_EVERY_S), utcnow())
+    if is_due:
+        prune(engine)
+
+
+def _is_over(now: datetime) -> ColumnElement[bool]:
+    """Nothing counts it any more: no guess at it failed, or that is long ago.
+
+    An account's last success stays while older failures count: it says which of them are in a row (OTP-14).
+    """
+    other: Any = aliased(Challenge)
+    is_last_success = and_(
+        Challenge.consumed_at.is_not(None),
+        ~exists().where(other.account == Challenge.account, other.consumed_at > Challenge.consumed_at),
+        exists().where(
+            other.account == Challenge.account,
+            other.consumed_at.is_(None),
+            other.attempts + other.foreign_attempts > 0,
+        ),
+    )
+    failed = and_(Challenge.consumed_at.is_(None), Challenge.attempts + Challenge.foreign_attempts > 0)
+    return or_(
+        Challenge.expires_at < now - KEEP_FAILURES,
+        and_(Challenge.expires_at < now - KEEP_CHALLENGES, ~failed, ~is_last_success),
+    )

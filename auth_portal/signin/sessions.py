@@ -18,6 +18,7 @@ from auth_portal.models import RefreshToken, Session, User
 from auth_portal.prepared import Prepared
 from auth_portal.settings import Settings
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.devices import remember_device
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.tokens import PORTAL_CLIENT
 from auth_portal.signin.users import USER_COLUMNS, Profile, profile_of
@@ -30,7 +31,10 @@ _MAX_SECRET = 128
 
 @dataclass(frozen=True, slots=True)
 class OpenedSession:
-    """A session that was just opened or refreshed. ``secret`` is the cookie's value or the refresh token."""
+    """A session that was just opened or refreshed. ``secret`` is the cookie's value or the refresh token.
+
+    ``device_secret`` is set where a browser became known with it, for another cookie (OTP-17).
+    """
 
     id: str
     user: Profile
@@ -38,6 +42,7 @@ class OpenedSession:
     authenticated_at: datetime
     expires_at: datetime
     secret: str
+    device_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,9 +84,12 @@ class SessionService:
             "ended_at": None,
         }
         _INSERT_SESSION.run(connection, row)
-        if not caller.is_browser:
+        device_secret = None
+        if caller.is_browser:
+            device_secret = remember_device(connection, user.id, caller)
+        else:
             self._store_refresh_token(connection, secret, session_id, now)
-        return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret)
+        return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret, device_secret)
 
     def find_by_secret(self, secret: str) -> LiveSession | None:
         """The live session of a browser's cookie; notes at most once a minute that it was seen."""

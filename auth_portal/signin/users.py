@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, Engine, bindparam, func, select, update
+from sqlalchemy import Connection, Engine, bindparam, exists, func, select, update
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import Identifier, Session, User
@@ -48,6 +48,18 @@ _BY_DESTINATION = Prepared(
     .join(Identifier, Identifier.user_id == User.id)
     .where(Identifier.channel == bindparam("channel"), Identifier.value == bindparam("value"))
 )
+_ARRIVING = Prepared(
+    select(
+        *USER_COLUMNS[:-1],
+        Identifier.value.label("email"),
+        exists()
+        .where(Session.user_id == User.id, Session.device == bindparam("device"))
+        .correlate(User)
+        .label("has_used_device"),
+    )
+    .join(Identifier, Identifier.user_id == User.id)
+    .where(Identifier.channel == bindparam("channel"), Identifier.value == bindparam("value"))
+)
 _BY_ID = select(*USER_COLUMNS).where(User.id == bindparam("user_id"))
 _NEWEST = select(*USER_COLUMNS).order_by(User.created_at.desc(), User.id).limit(bindparam("most"))
 
@@ -73,6 +85,17 @@ def find_user(connection: Connection, destination: Destination) -> Profile | Non
         return None
     user_id, first_name, last_name, locale, created_at, suspended_at, email = row
     return Profile(user_id, first_name, last_name, email, locale, created_at, suspended_at is not None)
+
+
+def find_arriving(connection: Connection, destination: Destination, device: str) -> tuple[Profile, bool] | None:
+    """The user who proved this destination, and whether a device of these words was used before."""
+    values = {"channel": destination.channel, "value": destination.value, "device": device}
+    row = _ARRIVING.first(connection, values)
+    if row is None:
+        return None
+    user_id, first_name, last_name, locale, created_at, suspended_at, email, has_used_device = row
+    profile = Profile(user_id, first_name, last_name, email, locale, created_at, suspended_at is not None)
+    return profile, bool(has_used_device)
 
 
 class UserService:

@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 import structlog
 from flask import Flask, Response, g, request
 
+from auth_portal.settings import Settings, yearly_bound, yearly_bound_with_spare
+
 log = structlog.get_logger("request")
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{8,64}")
 
@@ -78,6 +80,18 @@ def _format_exception(_logger: object, _method: str, event: structlog.typing.Eve
     return event
 
 
+def announce_budget(settings: Settings) -> None:
+    """Say at the start what the guess budget promises: the chance that somebody guesses into one account (BUD-01)."""
+    log.info(
+        "guess_budget",
+        profile=settings.guess_profile,
+        budgets=[str(rung) for rung in settings.ladder],
+        yearly_bound=f"{yearly_bound(settings.ladder):.3g}",
+        with_spare_guesses=f"{yearly_bound_with_spare(settings.ladder):.3g}",
+        target=settings.yearly_target,
+    )
+
+
 def init_logging(app: Flask) -> None:
     """Give every request an id and a line. The line has the route, never the query or an address."""
     app.before_request(_start)
@@ -100,6 +114,7 @@ def _finish(response: Response) -> Response:
             route=str(request.url_rule) if request.url_rule else None,
             status=response.status_code,
             error=response.headers.get("X-Error-Code") or g.get("error"),
+            **({"code_length": g.code_length} if "code_length" in g else {}),
             ms=round((time.perf_counter() - g.get("started", time.perf_counter())) * 1000, 1),
         )
     structlog.contextvars.clear_contextvars()

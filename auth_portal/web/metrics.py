@@ -6,19 +6,28 @@ The sign-in funnel is in them: codes asked for (``…/send-otp-email`` 201, ``PO
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import os
 import time
+from collections.abc import Iterator
 
 from flask import Blueprint, Flask, Response, abort, g, request
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, CollectorRegistry, Counter, Histogram, generate_latest
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.multiprocess import MultiProcessCollector
+from prometheus_client.registry import Collector
+
+from auth_portal.db import UNAVAILABLE
+from auth_portal.signin.site_ledger import read_site_levels
+from auth_portal.web.services import services
 
 blueprint = Blueprint("metrics", __name__)
 
 _REQUESTS = Counter(
     "auth_portal_requests", "Requests answered.", ["method", "route", "status", "error"], registry=REGISTRY
 )
+_CODES = Counter("auth_portal_codes", "Codes sent, by their digits.", ["length"], registry=REGISTRY)
 _SECONDS = Histogram(
     "auth_portal_request_seconds",
     "Time to answer.",
@@ -39,11 +48,28 @@ def metrics() -> Response:
     """The counters of all workers, for a scraper on this host or network; nobody else learns of it (API-17)."""
     if "X-Forwarded-For" in request.headers or not _is_near(request.remote_addr):
         abort(404)
-    registry = REGISTRY
+    registry = CollectorRegistry()
+    registry.register(_SiteLedger())
     if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        registry = CollectorRegistry()
         MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    else:
+        registry.register(REGISTRY)
     return Response(generate_latest(registry), content_type=CONTENT_TYPE_LATEST)
+
+
+class _SiteLedger(Collector):
+    """Reads the site's guess budget when somebody looks: an alarm at ``failed >= budget`` tells of a spray (OPS-04)."""
+
+    def collect(self) -> Iterator[Metric]:
+        """One value for each length; nothing while the database is away."""
+        failed = GaugeMetricFamily("auth_portal_site_failed_guesses", "Wrong guesses that count.", labels=["length"])
+        budget = GaugeMetricFamily("auth_portal_site_guess_budget", "Wrong guesses affordable.", labels=["length"])
+        with contextlib.suppress(*UNAVAILABLE):
+            for level in read_site_levels(services().engine, services().settings):
+                failed.add_metric([str(level.length)], level.failed)
+                budget.add_metric([str(level.length)], level.budget)
+        yield failed
+        yield budget
 
 
 def _is_near(address: str | None) -> bool:
@@ -59,5 +85,7 @@ def _observe(response: Response) -> Response:
         route = request.url_rule.rule
         error = response.headers.get("X-Error-Code") or g.get("error") or ""
         _REQUESTS.labels(request.method, route, response.status_code, error).inc()
+        if "code_length" in g:
+            _CODES.labels(g.code_length).inc()
         _SECONDS.labels(route).observe(time.perf_counter() - g.started)
     return response

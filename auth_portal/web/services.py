@@ -8,9 +8,12 @@ from typing import cast
 from flask import current_app
 from sqlalchemy import Engine
 
+from auth_portal.background import Background
 from auth_portal.delivery.mailbox import Mailbox
 from auth_portal.settings import Settings
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.limits import SendLimits
+from auth_portal.signin.links import LinkService
 from auth_portal.signin.otp import OtpService
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -29,7 +32,10 @@ class Services:
     sessions: SessionService
     registrations: RegistrationService
     users: UserService
+    limits: SendLimits
     otp: OtpService
+    links: LinkService
+    background: Background
     mailbox: Mailbox | None
 
 

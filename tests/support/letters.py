@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import cached_property
 
-_CODE_LINE = re.compile(r"^[ \t]*([0-9]{4,12})[ \t]*$", re.MULTILINE)
+_CODE_LINE = re.compile(r"^[ \t]*([0-9]{4,12}|[0-9]{4}(?: [0-9]{4}){4})[ \t]*$", re.MULTILINE)
 
 
 class ReceivedMail:
@@ -36,12 +36,12 @@ def html_of(message: ReceivedMail | EmailMessage) -> str:
 
 
 def code_in(message: ReceivedMail | EmailMessage) -> str:
-    """Return the one line of the text/plain part that is only 4 to 12 digits; else AssertionError."""
+    """Return the one line of the text/plain part that is only a code, a long one without its gaps; else AssertionError."""
     text = text_of(message)
     found = _CODE_LINE.findall(text)
     if len(found) != 1:
         raise AssertionError(f"{len(found)} lines with a code in this letter:\n{text}")
-    return str(found[0])
+    return str(found[0]).replace(" ", "")
 
 
 def _part(message: ReceivedMail | EmailMessage, subtype: str) -> str:

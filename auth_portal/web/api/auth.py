@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from auth_portal.db import utcnow
 from auth_portal.errors import ClientUnknown, InvalidInput
@@ -33,6 +33,7 @@ def send_otp_email() -> Response:
         # Apps are registered with the OpenID Connect provider; until there is one, no id names any.
         raise ClientUnknown
     sent = services().otp.send_code(destination, _caller(), letter_locale(body.locale))
+    g.code_length = sent.code_length
     data: JsonObject = {
         "email": destination.value,
         "challengeId": sent.id,
@@ -50,7 +51,7 @@ def login_otp_email() -> Response:
     """Exchange a code for tokens, or for a registration token where the person is new."""
     body = inputs.parse_body(inputs.VerifyCode)
     destination = parse_email(body.email)
-    code = parse_code(body.code, services().settings.code_length)
+    code = parse_code(body.code, services().otp.code_lengths)
     opened = services().otp.verify_code(destination, code, _caller(), body.challenge_id)
     if isinstance(opened, PendingRegistration):
         return envelope(200, _registration_json(opened))

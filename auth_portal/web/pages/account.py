@@ -6,8 +6,8 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 
 from auth_portal.web.cookies import clear_cookie
-from auth_portal.web.pages.forms import LogoutForm
-from auth_portal.web.pages.signin import current_session
+from auth_portal.web.pages.forms import ButtonForm
+from auth_portal.web.pages.visitor import current_session
 from auth_portal.web.services import services
 
 blueprint = Blueprint("pages_account", __name__)
@@ -19,7 +19,7 @@ def account() -> Response:
     session = current_session()
     if session is None:
         return make_response(redirect(url_for("pages.login"), 303))
-    return make_response(render_template("pages/account.html", user=session.user, logout_form=LogoutForm()))
+    return make_response(render_template("pages/account.html", user=session.user, logout_form=ButtonForm()))
 
 
 @blueprint.post("/logout")

@@ -38,8 +38,8 @@ class RegisterForm(FlaskForm):
     registration = HiddenField()
 
 
-class LogoutForm(FlaskForm):
-    """Sign out."""
+class ButtonForm(FlaskForm):
+    """A button that does one thing."""
 
 
 def show_faults(form: FlaskForm, fault: InvalidInput) -> None:

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import secrets
-from datetime import timedelta
 
 from flask import (
     Blueprint,
     Response,
     flash,
+    g,
     get_flashed_messages,
     make_response,
-    redirect,
     render_template,
     request,
-    url_for,
 )
 from flask_babel import gettext
 
@@ -29,40 +27,47 @@ from auth_portal.errors import (
     Unauthenticated,
 )
 from auth_portal.signin.addresses import parse_email
-from auth_portal.signin.callers import Caller
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration, parse_name
-from auth_portal.signin.sessions import LiveSession, OpenedSession
-from auth_portal.web.cookies import clear_cookie, get_cookie, set_cookie
-from auth_portal.web.devices import device_of
+from auth_portal.signin.sessions import OpenedSession
+from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.pages.visitor import (
+    caller_of,
+    current_session,
+    find_registration,
+    keep_browser,
+    keep_registrations,
+    registration_secrets,
+    signed_in,
+    this_caller,
+    to,
+    welcome,
+)
 from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
 
 blueprint = Blueprint("pages", __name__)
 
-_MOST_REGISTRATIONS = 4
-_BROWSER_LIFETIME = timedelta(days=1)
-
 
 @blueprint.get("/")
 def index() -> Response:
     """The front door."""
-    return _to("pages.login")
+    return to("pages.login")
 
 
 @blueprint.get("/login")
 def login() -> Response:
     """Ask for the address."""
     if current_session() is not None:
-        return _to("pages_account.account")
+        return to("pages_account.account")
     response = _login_page(EmailForm())
     if not get_cookie("browser"):
         # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
-        set_cookie(response, "browser", secrets.token_urlsafe(24), _BROWSER_LIFETIME)
+        keep_browser(response, secrets.token_urlsafe(24))
     return response
 
 
@@ -73,7 +78,7 @@ def send_code() -> Response:
     secret = get_cookie("browser") or secrets.token_urlsafe(24)
     try:
         destination = parse_email(form.email.data or "")
-        sent = services().otp.send_code(destination, _browser(secret), choose_locale())
+        sent = services().otp.send_code(destination, caller_of(secret), choose_locale())
     except InvalidInput as fault:
         show_faults(form, fault)
         return _login_page(form, status=400)
@@ -90,10 +95,11 @@ def send_code() -> Response:
         form.email.errors = [gettext(refusal.message)]
         return _login_page(form, status=refusal.status)
     else:
+        g.code_length = sent.code_length
         if sent.is_repeat:
             flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
-    response = _to("pages.code")
-    set_cookie(response, "browser", secret, _BROWSER_LIFETIME)
+    response = to("pages.code")
+    keep_browser(response, secret)
     return response
 
 
@@ -102,7 +108,7 @@ def code() -> Response:
     """Ask for the code that was sent to this browser's address."""
     challenge = _find_challenge(None)
     if challenge is None:
-        return _to("pages.login" if current_session() is None else "pages_account.account")
+        return to("pages.login" if current_session() is None else "pages_account.account")
     return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
 
 
@@ -112,12 +118,9 @@ def verify_code() -> Response:
     form = CodeForm()
     challenge = _find_challenge(form.challenge.data)
     if challenge is None:
-        return _to("pages.login")
+        return to("pages.login")
     try:
-        typed = parse_code(form.code.data or "", challenge.code_length)
-        opened = services().otp.verify_code(
-            challenge.destination, typed, _browser(get_cookie("browser")), challenge.id
-        )
+        opened = _prove(form, challenge)
     except InvalidInput as fault:
         show_faults(form, fault)
         return _code_page(form, challenge, status=400)
@@ -127,17 +130,22 @@ def verify_code() -> Response:
             return onward
         form.code.errors = [gettext("That code is not right.")]
         return _code_page(form, challenge, refused=error)
-    if isinstance(opened, PendingRegistration):
-        return _to_registration(opened)
-    return _signed_in(opened)
+    return welcome(opened)
+
+
+@blueprint.get("/login/code/state")
+def code_state() -> dict[str, bool]:
+    """Whether the code that this browser waits for was approved by the letter's link, elsewhere (OTP-37)."""
+    challenge = _find_challenge(request.args.get("challenge"))
+    return {"approved": challenge is not None and challenge.is_live(utcnow()) and challenge.approved_at is not None}
 
 
 @blueprint.get("/register")
 def register() -> Response:
     """Ask a new person for the name."""
-    pending = _find_registration(None)
+    pending = find_registration(None)
     if pending is None:
-        return _to("pages.login" if current_session() is None else "pages_account.account")
+        return to("pages.login" if current_session() is None else "pages_account.account")
     return _register_page(RegisterForm(registration=pending.id), pending)
 
 
@@ -145,29 +153,30 @@ def register() -> Response:
 def complete_registration() -> Response:
     """Make the user and sign in."""
     form = RegisterForm()
-    pending = _find_registration(form.registration.data)
+    pending = find_registration(form.registration.data)
     if pending is None:
-        return _to("pages.login" if current_session() is None else "pages_account.account")
+        return to("pages.login" if current_session() is None else "pages_account.account")
     try:
         names = _names(form)
-        opened = services().registrations.complete(
-            pending.id, **names, locale=choose_locale(), caller=_browser(get_cookie("browser"))
-        )
+        opened = services().registrations.complete(pending.id, **names, locale=choose_locale(), caller=this_caller())
     except InvalidInput as fault:
         show_faults(form, fault)
         return _register_page(form, pending, status=400)
     except (AlreadyRegistered, Unauthenticated) as error:
         flash(gettext(refusal_of(error).message))
-        response = _to("pages.login")
+        response = to("pages.login")
     else:
-        response = _signed_in(opened)
-    _keep_registrations(response, [held for held in _registration_secrets() if held != pending.secret])
+        response = signed_in(opened)
+    keep_registrations(response, [held for held in registration_secrets() if held != pending.secret])
     return response
 
 
-def current_session() -> LiveSession | None:
-    """The live session of this browser."""
-    return services().sessions.find_by_secret(get_cookie("session"))
+def _prove(form: CodeForm, challenge: Challenge) -> OpenedSession | PendingRegistration:
+    """What the typed code opens; with none typed, what the approval by the letter's link opens."""
+    if challenge.approved_at is not None and not (form.code.data or "").strip():
+        return services().links.follow_approval(challenge, this_caller())
+    typed = parse_code(form.code.data or "", {challenge.code_length})
+    return services().otp.verify_code(challenge.destination, typed, this_caller(), challenge.id)
 
 
 def _names(form: RegisterForm) -> dict[str, str]:
@@ -186,13 +195,8 @@ def _names(form: RegisterForm) -> dict[str, str]:
     return names
 
 
-def _browser(secret: str) -> Caller:
-    return Caller.browser(secret, request.remote_addr, device_of(request.headers.get("User-Agent", "")))
-
-
 def _find_challenge(challenge_id: str | None) -> Challenge | None:
-    secret = get_cookie("browser")
-    return services().otp.find_challenge(_browser(secret), challenge_id or None) if secret else None
+    return services().otp.find_challenge(this_caller(), challenge_id or None) if get_cookie("browser") else None
 
 
 def _onward(challenge: Challenge) -> Response | None:
@@ -200,49 +204,11 @@ def _onward(challenge: Challenge) -> Response | None:
     if challenge.is_open(utcnow()):
         return None
     if current_session() is not None:
-        return _to("pages_account.account")
-    pending = _find_registration(None)
+        return to("pages_account.account")
+    pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
-        return _to("pages.register")
+        return to("pages.register")
     return None
-
-
-def _registration_secrets() -> list[str]:
-    """One secret for each registration that was begun in this browser, the newest first."""
-    held = get_cookie("registration").split(".")[:_MOST_REGISTRATIONS]
-    return [secret for secret in held if 0 < len(secret) <= 64]
-
-
-def _find_registration(registration_id: str | None) -> PendingRegistration | None:
-    return services().registrations.find_by_secrets(_registration_secrets(), registration_id or None)
-
-
-def _to_registration(pending: PendingRegistration) -> Response:
-    response = _to("pages.register")
-    _keep_registrations(response, [pending.secret or "", *_registration_secrets()])
-    return response
-
-
-def _keep_registrations(response: Response, held: list[str]) -> None:
-    if not held:
-        clear_cookie(response, "registration")
-        return
-    value = ".".join(held[:_MOST_REGISTRATIONS])
-    set_cookie(response, "registration", value, services().settings.registration_ttl)
-
-
-def _signed_in(opened: OpenedSession) -> Response:
-    """Give the browser its new session; the one it had before dies (SES-04)."""
-    former = current_session()
-    if former is not None:
-        services().sessions.end_session(former.id)
-    response = _to("pages_account.account")
-    set_cookie(response, "session", opened.secret, services().settings.session_ttl)
-    return response
-
-
-def _to(endpoint: str) -> Response:
-    return make_response(redirect(url_for(endpoint), 303))
 
 
 def _notice() -> dict[str, str]:
@@ -277,6 +243,7 @@ def _code_page(
         state="open" if is_open else "dead",
         resend_form=ResendForm(formdata=None, email=challenge.destination.value),
         webmail=webmail_of(challenge.destination),
+        is_waiting=is_open,
         **_notice(),
     )
     return make_response(page, refusal_of(refused).status if refused is not None else status)

@@ -1,0 +1,168 @@
+"""The one statement that opens a challenge: it reads the ledger, chooses the length, reserves the guesses.
+
+What the ledger is (standards.md 9.6): the account's challenges themselves. A live one holds all the guesses that may
+be made at it, one that is over those that were taken, one whose code was right none. So nothing has to be moved or
+released, and nothing can be forgotten. The caller has locked the account's ledger before (``limits.spend``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import bindparam, text
+
+from auth_portal.db import UTCDateTime
+from auth_portal.prepared import Prepared
+from auth_portal.settings import (
+    DEVICE_BUDGET,
+    DEVICE_WINDOW,
+    LONG_CODE_LENGTH,
+    MOST_FAILURES,
+    SPARE_GUESSES,
+    Settings,
+)
+from auth_portal.signin.challenge_sql import COLUMNS
+from auth_portal.signin.limits import DEVICE_HASHES
+
+RELEASE_AFTER = timedelta(seconds=1)
+"""How long after its end a challenge still holds its guesses: as far as the clocks of nodes may be apart."""
+
+_MOMENTS = ("now", "expires_at", "resend_before", "future")
+_ON_DEVICE = -1
+_LONG = 99
+
+
+class OpeningSql:
+    """The statements for one database and one set of budgets. ``key_ids``: the code keys that are honoured."""
+
+    def __init__(self, dialect_name: str, settings: Settings, key_ids: Sequence[str]) -> None:
+        self._settings = settings
+        self._least = "LEAST" if dialect_name == "postgresql" else "min"
+        self._keys = ", ".join(f"'{key_id}'" for key_id in key_ids)
+        self._rungs = settings.ladder
+        self._open = {knows: self._prepare(self._statement(knows_device=knows)) for knows in (False, True)}
+
+    def open(self, *, knows_device: bool) -> Prepared:
+        """Open a challenge, or note that the caller's live one is sent again; no row if it was sent just now."""
+        return self._open[knows_device]
+
+    def moments(self, now: datetime) -> dict[str, datetime]:
+        """The parameters that say from when on guesses count."""
+        since = {f"since{position}": now - rung.window for position, rung in enumerate(self._rungs)}
+        return since | {
+            "released": now - RELEASE_AFTER,
+            "device_since": now - DEVICE_WINDOW,
+            **{f"site_since{length}": now - rung.window for length, rung in self._site_rungs().items()},
+        }
+
+    def _site_rungs(self) -> dict[int, Any]:
+        found = {rung.length: self._settings.site_rung(rung.length) for rung in self._rungs}
+        return {length: rung for length, rung in found.items() if rung is not None}
+
+    def _statement(self, *, knows_device: bool) -> str:
+        """In the order of reading: the newest challenge of this caller, the ledger, the rung, the row."""
+        first = self._rungs[0].length if self._rungs else LONG_CODE_LENGTH
+        device = f"""(SELECT known_device.id FROM known_device WHERE known_device.user_id = :account
+            AND known_device.secret_hash IN ({DEVICE_HASHES}) AND known_device.expires_at > :now LIMIT 1)"""  # noqa: S608
+        return f"""
+        WITH newest AS (
+            SELECT id, sent_at, consumed_at IS NULL AND expires_at > :now AND attempts < attempts_allowed
+                AND key_id IN ({self._keys}) AS lives
+            FROM challenge
+            WHERE destination = :destination AND caller = :caller AND channel = :channel
+            ORDER BY sent_at DESC LIMIT 1
+        ), asking AS (
+            SELECT {device if knows_device else "NULL"} AS device_id,
+                (SELECT max(consumed_at) FROM challenge WHERE account = :account) AS succeeded_at
+        ), entry AS (
+            SELECT device_id, code_length, expires_at,
+                CASE WHEN expires_at > :released AND attempts < attempts_allowed
+                    THEN attempts_allowed + CASE WHEN caller LIKE 'network:%' THEN {SPARE_GUESSES} ELSE 0 END
+                    ELSE attempts + foreign_attempts END AS held
+            FROM challenge
+            WHERE account = :account AND consumed_at IS NULL AND code_length < {LONG_CODE_LENGTH}
+        ), ledger AS (
+            SELECT {self._sums()} FROM asking LEFT JOIN entry ON true
+        ), chosen AS MATERIALIZED (
+            SELECT asking.device_id, ledger.*, CASE
+                WHEN asking.device_id IS NOT NULL AND ledger.on_device < {DEVICE_BUDGET} THEN {_ON_DEVICE}
+                {self._whens()}
+                ELSE {_LONG} END AS rung
+            FROM asking, ledger
+        )
+        INSERT INTO challenge (id, account, device_id, channel, destination, caller, network, device, key_id,
+            code_length, attempts, attempts_allowed, foreign_attempts, send_count, created_at, sent_at, expires_at)
+        SELECT COALESCE((SELECT id FROM newest WHERE lives), :id), :account,
+            CASE WHEN rung = {_ON_DEVICE} THEN device_id END, :channel, :destination, :caller, :network, :device,
+            :key_id,
+            CASE rung WHEN {_ON_DEVICE} THEN {first} {self._lengths()} ELSE {LONG_CODE_LENGTH} END, 0,
+            CASE rung WHEN {_ON_DEVICE} THEN {self._least}(:attempts, {DEVICE_BUDGET} - on_device) {self._grants()}
+                ELSE :attempts END,
+            0, 1, :now, :now, :expires_at
+        FROM chosen
+        WHERE NOT EXISTS (SELECT 1 FROM newest WHERE sent_at > :resend_before AND sent_at <= :future)
+        ON CONFLICT (id) DO UPDATE SET send_count = challenge.send_count + 1, sent_at = excluded.sent_at
+        RETURNING {", ".join(column.name for column in COLUMNS)}"""  # noqa: S608  made of our own words and numbers
+
+    def _sums(self) -> str:
+        """What each length, the device and the run since the last success hold."""
+        on_device = "entry.device_id = asking.device_id AND entry.expires_at > :device_since"
+        run = "asking.succeeded_at IS NULL OR entry.expires_at > asking.succeeded_at"
+        sums = [_sum(on_device, "on_device"), _sum(run, "run")]
+        for position, rung in enumerate(self._rungs):
+            of_rung = f"entry.device_id IS NULL AND entry.code_length = {rung.length}"
+            sums.append(_sum(f"{of_rung} AND entry.expires_at > :since{position}", f"used{position}"))
+        return ", ".join(sums)
+
+    def _whens(self) -> str:
+        return " ".join(
+            f"WHEN run < {MOST_FAILURES} AND used{position} < {rung.budget} {self._site_allows(rung.length)} "
+            f"THEN {position}"
+            for position, rung in enumerate(self._rungs)
+        )
+
+    def _lengths(self) -> str:
+        return " ".join(f"WHEN {position} THEN {rung.length}" for position, rung in enumerate(self._rungs))
+
+    def _grants(self) -> str:
+        return " ".join(
+            f"WHEN {position} THEN {self._least}(:attempts, {rung.budget} - used{position}, {MOST_FAILURES} - run)"
+            for position, rung in enumerate(self._rungs)
+        )
+
+    def _site_allows(self, length: int) -> str:
+        """OTP-16: all accounts together. Counts no further than the budget, however much more there is."""
+        rung = self._site_rungs().get(length)
+        if rung is None:
+            return ""
+        of_length = f"code_length = {length} AND consumed_at IS NULL AND device_id IS NULL"
+        condition = f"""AND (
+            SELECT COALESCE(sum(failed), 0) FROM (
+                SELECT attempts + foreign_attempts AS failed FROM challenge
+                WHERE {of_length} AND attempts + foreign_attempts > 0 AND expires_at > :site_since{length}
+                LIMIT {rung.budget}) AS failures) < {rung.budget}"""  # noqa: S608  made of our own words and numbers
+        most = self._most_open(rung.budget)
+        if not most:
+            return condition
+        return f"""{condition} AND (
+            SELECT count(*) FROM (
+                SELECT 1 FROM challenge WHERE {of_length} AND expires_at > :now LIMIT {most}) AS waiting) < {most}"""  # noqa: S608
+
+    def _most_open(self, budget: int) -> int:
+        """Codes of a length that may wait at once: a burst must not outrun the ledger. In step with the budgets."""
+        if not self._settings.sends_per_source_per_hour or not self._settings.open_short_codes:
+            return 0
+        first = self._site_rungs().get(self._rungs[0].length)
+        share = budget / first.budget if first and first.budget else 1
+        return max(1, round(self._settings.open_short_codes * share))
+
+    def _prepare(self, statement: str) -> Prepared:
+        moments = (*_MOMENTS, *self.moments(datetime.min.replace(year=2000)))
+        typed = [bindparam(name, type_=UTCDateTime) for name in dict.fromkeys(moments) if f":{name}" in statement]
+        return Prepared(text(statement).bindparams(*typed).columns(*COLUMNS))
+
+
+def _sum(condition: str, name: str) -> str:
+    return f"COALESCE(sum(CASE WHEN {condition} THEN entry.held ELSE 0 END), 0) AS {name}"
