@@ -43,7 +43,14 @@ def sender(*urls: str, **overrides: object) -> Send:
 
     def send(to: str = TO, code: str = "0471", locale: str = "en") -> None:
         letter = CodeLetter(
-            Destination("email", to), code, 600, utcnow(), Caller.api("192.0.2.7"), locale, None, "https://portal.example/stop"
+            Destination("email", to),
+            code,
+            600,
+            utcnow(),
+            Caller.api("192.0.2.7"),
+            locale,
+            None,
+            "https://portal.example/stop",
         )
         with app.app_context():
             deliverer.send_code(letter)
