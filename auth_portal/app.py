@@ -19,8 +19,10 @@ from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
+from auth_portal.signin.site_ledger import SiteLedger
 from auth_portal.signin.tokens import TokenIssuer
 from auth_portal.signin.users import UserService
 from auth_portal.web import operations
@@ -80,11 +82,13 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     sessions = SessionService(engine, settings, keyring)
     registrations = RegistrationService(engine, settings, keyring, sessions)
     limits = SendLimits(settings, keyring)
+    proofs = ProofOfWork(keyring)
     background = Background()
     caught = Mailbox(ROOT / "instance" / "mailbox") if not settings.mail_url else None
     relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
     deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
-    notices = NoticeService(engine, limits, deliverer, background.later)
+    notices = NoticeService(engine, settings, keyring, limits, deliverer, background.later)
+    site = SiteLedger(engine, settings, background.later)
     entry = EntryService(engine, settings, sessions, registrations, notices)
     return Services(
         settings=settings,
@@ -95,7 +99,9 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         registrations=registrations,
         users=UserService(engine),
         limits=limits,
-        otp=OtpService(engine, settings, keyring, limits, entry, notices, deliverer),
+        site_ledger=site,
+        proofs=proofs,
+        otp=OtpService(engine, settings, keyring, limits, site, proofs, entry, notices, deliverer),
         links=LinkService(engine, keyring, entry),
         background=background,
         mailbox=caught,

@@ -80,14 +80,16 @@ class TooManyRequests(PortalError):
     """A limit is reached.
 
     ``retry_after``: whole seconds; ``limit``, ``quota``, ``window``: its name, size and length in seconds.
+    ``takes_proof``: a proof of work would pass it (OTP-40).
     """
 
-    def __init__(self, *, retry_after: int, limit: str, quota: int, window: int) -> None:
+    def __init__(self, *, retry_after: int, limit: str, quota: int, window: int, takes_proof: bool = False) -> None:
         super().__init__(f"{limit}: {quota} in {window} s")
         self.retry_after = retry_after
         self.limit = limit
         self.quota = quota
         self.window = window
+        self.takes_proof = takes_proof
 
 
 class DeliveryFailed(PortalError):

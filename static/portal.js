@@ -106,13 +106,13 @@
     let pause = 3000;
     let timer;
     const ask = async () => {
-      if (document.hidden || open.hidden) return;
+      if (document.hidden || open?.hidden) return;
       const busy = waiting.dataset.sent;
       const answer = busy ? null : await fetch(state).then((response) => response.json()).catch(() => null);
       clearTimeout(timer);
       if (answer?.approved && !waiting.dataset.sent) {
         say(waiting.dataset.waiting);
-        code.value = '';
+        if (code) code.value = '';
         waiting.requestSubmit();
       } else {
         timer = setTimeout(ask, pause);

@@ -19,13 +19,22 @@ const solve = async () => {
   return solution && btoa(JSON.stringify({ challenge, solution }));
 };
 
-show(true);
-const proof = await solve().catch(() => null);
-if (proof) {
+const solveAndSend = async () => {
+  show(true);
+  const proof = await solve().catch(() => null);
+  // Whatever went wrong, waiting works: the page says for how long, as it does without a script.
+  if (!proof) return show(false);
   form.elements.proof.value = proof;
   button.disabled = false;
-  button.click();
+  return button.click();
+};
+
+if ('now' in form.dataset) {
+  solveAndSend();
 } else {
-  // Whatever went wrong, waiting works: the page says for how long, as it does without a script.
-  show(false);
+  // The proof before this one was not good. Only the person starts another, or this could go on for ever.
+  button.addEventListener('click', (event) => {
+    event.preventDefault();
+    solveAndSend();
+  }, { once: true });
 }

@@ -205,6 +205,28 @@ def test_a_known_browser_has_a_quota_too_and_shares_the_long_code_beyond_it(
     assert length_for(app, member) == 20
 
 
+def test_a_known_browser_and_a_stranger_are_each_told_and_given_back_what_is_theirs(
+    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """OTP-17, API-03: whichever of them locked the account's ledger before."""
+    app = make_app(sends_per_source_per_hour=2, resend_after=0)
+    member = registered(BrowserDriver(app, outbox), ADA)
+    clock.shift(3_600)
+    visitors = [member, BrowserDriver(app, outbox, ELSEWHERE)]
+    for first, second in (visitors, visitors[::-1]):
+        assert [first.ask(ADA).status_code for _ in range(2)] == [303, 303]
+        assert second.ask(ADA).status_code == 303
+        clock.shift(600)
+        for visitor, wait in ((first, 1_200), (second, None)):
+            outbox.fault = "reject_5xx"
+            assert [visitor.ask(ADA).status_code for _ in range(3)] == ([429] * 3 if wait else [500] * 3)
+            outbox.fault = None
+        assert second.ask(ADA).status_code == 303
+        refused = [visitor.ask(ADA) for visitor in (first, second)]
+        assert [answer.headers.get("Retry-After") for answer in refused] == ["1200", "1200"]
+        clock.shift(7_200)
+
+
 def test_the_cookie_of_one_account_is_worth_nothing_for_another(
     app: Flask,
     outbox: MailSink,

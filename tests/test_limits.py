@@ -116,15 +116,23 @@ def test_a_full_inbox_lets_issued_codes_work(inbox: ApiDriver) -> None:
     assert inbox.login(ADA, inbox.code_sent_to(ADA)).status_code == 200
 
 
-def test_the_longer_of_two_limits_is_the_one_to_wait_for(
+def test_of_two_full_limits_the_longer_wait_is_told_and_is_enough(
     clock: time_machine.Traveller, make_app: Made, outbox: MailSink
 ) -> None:
-    app = make_app(sends_per_source_per_hour=2, sends_per_inbox_per_day=2, resend_after=0)
-    api = ApiDriver(app, outbox)
+    """API-03: of a full inbox it is the time that the caller's code still lives; then it shares the long one."""
+    api = ApiDriver(make_app(sends_per_source_per_hour=2, sends_per_inbox_per_day=2, resend_after=0), outbox)
     send(api, 2)
     answer = refused(api)
-    assert answer.headers["Retry-After"] == str(12 * HOUR)
-    assert answer.headers["RateLimit-Policy"] == f'"inbox-day";q=2;w={24 * HOUR}'
+    assert answer.headers["Retry-After"] == str(HOUR // 2)
+    assert answer.headers["RateLimit-Policy"] == f'"source-hour";q=2;w={HOUR}'
+    clock.shift(HOUR // 2 - 1)
+    refused(api)
+    clock.shift(1)
+    assert data_of(api.send(ADA))["codeLength"] == 20
+    answer = refused(api)
+    assert answer.headers["Retry-After"] == str(HOUR // 2)
+    api.at("203.0.113.9").send(ADA)
+    assert refused(api.at("203.0.113.9")).headers["Retry-After"] == "600"
 
 
 def test_a_refusal_by_one_limit_spends_nothing_of_another(
@@ -247,6 +255,6 @@ def test_no_address_is_stored_with_a_limit(make_app: Made, outbox: MailSink) -> 
         ApiDriver(app, outbox, "203.0.113.9").send(ADA)
     with services_of(app).engine.connect() as connection:
         rows = connection.execute(text("SELECT * FROM send_limit")).all()
-    assert len(rows) == 6  # two buckets and the ledger's lock, for each secret
+    assert len(rows) == 8  # inbox, source, site and the ledger's lock, for each secret
     assert ADA not in str(rows)
     assert "203.0.113" not in str(rows)

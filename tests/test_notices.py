@@ -39,10 +39,20 @@ def stranger(app: Flask, outbox: MailSink) -> BrowserDriver:
     return visitor
 
 
+def has_code(mail: ReceivedMail) -> bool:
+    """Whether it is the letter of a code, in whatever language."""
+    return "/login/not-me/" in text_of(mail)
+
+
+def newest_code(outbox: MailSink, email: str = ADA) -> str:
+    """The code of the newest letter that has one."""
+    return next(code_in(mail) for mail in reversed(outbox.sent_to(email)) if has_code(mail))
+
+
 def notices(app: Flask, outbox: MailSink, email: str = ADA) -> list[ReceivedMail]:
     """The letters to this address that have no code, once all were sent."""
     services_of(app).background.wait()
-    return [mail for mail in outbox.sent_to(email) if "code for" not in mail.parsed["Subject"]]
+    return [mail for mail in outbox.sent_to(email) if not has_code(mail)]
 
 
 def subjects(app: Flask, outbox: MailSink, email: str = ADA) -> list[str]:
@@ -64,7 +74,7 @@ def sign_in(app: Flask, browser: BrowserDriver, email: str = ADA, wrong: int = 0
 def use_up(api: ApiDriver, outbox: MailSink, email: str = ADA) -> None:
     """Have a code sent and guess wrong until it is dead."""
     assert api.send(email).status_code == 201
-    code = next(code_in(mail) for mail in reversed(outbox.sent_to(email)) if "code for" in mail.parsed["Subject"])
+    code = newest_code(outbox, email)
     for step in range(1, 6):
         assert outcome(api.login(email, wrong_code(code, step))) == (401, "code_invalid")
 
@@ -113,7 +123,7 @@ def test_an_app_is_new_by_its_words(
     for agent, many in (("curl/8.5", 1), ("curl/8.9", 1), (SAFARI, 2), (SAFARI, 2)):
         clock.shift(60)
         api.post("send-otp-email", {"email": ADA}, User_Agent=agent)
-        code = next(code_in(mail) for mail in reversed(outbox.sent_to(ADA)) if "code for" in mail.parsed["Subject"])
+        code = newest_code(outbox)
         answer = api.post("login-otp-email", {"email": ADA, "code": code}, User_Agent=agent)
         assert answer.status_code == 200
         assert subjects(app, outbox) == [NEW] * many, agent
@@ -137,6 +147,21 @@ def test_wrong_codes_are_told_once_a_day_whoever_types_them(
     clock.shift(1)
     use_up(api.at("203.0.113.9"), outbox)
     assert subjects(app, outbox) == [WRONG, WRONG]
+
+
+def test_an_account_whose_codes_get_longer_is_told_though_no_code_was_used_up(
+    app: Flask, ada: BrowserDriver, api: ApiDriver, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """OTP-30: one guess at each of five codes spends the budget; later slips at longer codes are not worth a letter."""
+    for host, length in enumerate((4, 4, 4, 4, 4, 6)):
+        assert subjects(app, outbox) == ([WRONG] if length == 6 else [])
+        clock.shift(602 if host < 5 else DAY)
+        guesser = api.at(f"203.0.113.{host}")
+        guesser.send(ADA)
+        code = newest_code(outbox)
+        assert len(code) == length
+        guesser.login(ADA, wrong_code(code))
+    assert subjects(app, outbox) == [WRONG]
 
 
 def test_some_wrong_codes_are_not_worth_a_letter(app: Flask, ada: BrowserDriver, outbox: MailSink) -> None:
@@ -178,7 +203,7 @@ def test_a_sign_in_with_an_escalated_code_is_told(
     for length, many in ((4, 1), (6, 2)):
         clock.shift(60)
         api.post("send-otp-email", {"email": ADA}, **agent)
-        code = next(code_in(mail) for mail in reversed(outbox.sent_to(ADA)) if "code for" in mail.parsed["Subject"])
+        code = newest_code(outbox)
         assert len(code) == length
         assert api.post("login-otp-email", {"email": ADA, "code": code}, **agent).status_code == 200
         assert subjects(app, outbox).count(NEW) == many
@@ -210,8 +235,7 @@ def test_a_notice_is_in_the_language_of_its_reader(app: Flask, api: ApiDriver, o
     visitor = BrowserDriver(app, outbox, language="en" if locale == "tr" else "tr")
     sign_in(app, visitor)
     use_up(api.at("203.0.113.1"), outbox)
-    told = [mail for mail in outbox.sent_to(ADA) if "/login/" not in text_of(mail)]
-    services_of(app).background.wait()
+    told = notices(app, outbox)
     assert [mail.parsed["Content-Language"] for mail in told] == [locale, locale]
 
 

@@ -19,6 +19,7 @@ from auth_portal.settings import ROOT
 from auth_portal.signin import proof_of_work
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.proof_of_work import LIFETIME, MAX_SOLUTION, MAX_TRIES, REMEMBERED, ProofOfWork
+from tests.support.puzzles import encoded, solve
 
 NEW, OLD, OTHER = (f"{word} secret that is longer than thirty-two bytes" for word in ("a new", "an old", "another"))
 HOME, AWAY = "192.0.2.1", "192.0.2.2"
@@ -51,20 +52,6 @@ def solved(proofs: ProofOfWork, monkeypatch: pytest.MonkeyPatch) -> dict[str, An
     """A solved puzzle of HOME, as JSON; an easy one, to save time."""
     monkeypatch.setattr(proof_of_work, "MAX_TRIES", 20)
     return solve(proofs.issue(HOME))
-
-
-def solve(puzzle: dict[str, Any]) -> dict[str, Any]:
-    """The puzzle with its solution, by the library."""
-    challenge = altcha.Challenge.from_dict(puzzle)
-    solution = altcha.solve_challenge(challenge)
-    assert solution is not None
-    payload: dict[str, Any] = altcha.Payload(challenge, solution).to_dict()
-    return payload
-
-
-def encoded(payload: Any) -> str:
-    """As it goes over the wire."""
-    return base64.b64encode(json.dumps(payload).encode()).decode()
 
 
 def test_a_solution_by_the_library_is_one(proofs: ProofOfWork) -> None:

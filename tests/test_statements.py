@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -44,10 +45,15 @@ class Cost:
 
 @contextmanager
 def counted(engine: Engine) -> Iterator[Cost]:
-    """Count what the engine does meanwhile. A written statement in autocommit is a commit of its own."""
-    cost = Cost()
+    """Count what the engine does meanwhile in this thread: nobody waits for what is done in the background.
+
+    A written statement in autocommit is a commit of its own.
+    """
+    cost, own = Cost(), threading.get_ident()
 
     def execute(connection: Connection, _cursor: Any, statement: str, parameters: Any, *_: Any) -> None:
+        if threading.get_ident() != own:
+            return
         if not statement.startswith("BEGIN"):
             cost.statements.append((statement, parameters))
         is_write = not statement.lstrip().upper().startswith(("SELECT", "BEGIN"))
@@ -56,7 +62,7 @@ def counted(engine: Engine) -> Iterator[Cost]:
             cost.commits += 1
 
     def commit(_connection: Connection) -> None:
-        cost.commits += 1
+        cost.commits += threading.get_ident() == own
 
     event.listen(engine, "before_cursor_execute", execute)
     event.listen(engine, "commit", commit)

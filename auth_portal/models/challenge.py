@@ -24,7 +24,8 @@ class Challenge(Model):
 
     A row is never used again for another code, for it is also the code's entry in the ledger (section 9.6): it holds
     all guesses that may be made while it lives, those that were made once it is over, and none if its code was right.
-    ``attempts`` are its holder's own, ``foreign_attempts`` those of other networks at an API challenge.
+    ``attempts`` are its holder's own, ``foreign_attempts`` those of other networks at an API challenge; each have a
+    number of their own that is ``…_allowed``, so that strangers never use up the holder's.
 
     ``account`` is whose ledger that is: the user's id, or a keyed hash of the destination while it has no user.
     ``device_id`` is set where a known device's own ledger pays instead. ``seed`` is what the code is derived from,
@@ -40,6 +41,7 @@ class Challenge(Model):
         Index(None, "caller", "sent_at"),
         Index(None, "expires_at"),
         Index(None, "seed", **_partial("seed IS NOT NULL")),
+        Index("ix_challenge_shared", "destination", "expires_at", **_partial("seed IS NOT NULL")),
         Index("ix_challenge_unanswered", "code_length", "expires_at", **_partial(_IS_UNANSWERED)),
         Index("ix_challenge_failed", "code_length", "expires_at", **_partial(_IS_FAILED)),
     )
@@ -58,6 +60,7 @@ class Challenge(Model):
     attempts: Mapped[int] = mapped_column(SmallInteger)
     attempts_allowed: Mapped[int] = mapped_column(SmallInteger)
     foreign_attempts: Mapped[int] = mapped_column(SmallInteger)
+    foreign_allowed: Mapped[int] = mapped_column(SmallInteger)
     send_count: Mapped[int] = mapped_column(SmallInteger)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     sent_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -42,7 +42,7 @@ class Rung:
     @property
     def yearly_bound_with_spare(self) -> float:
         """The same if every window's last code brings its spare guess, which the budget has no room for any more."""
-        return self._chance(self.budget + SPARE_GUESSES) if self.budget else 0.0
+        return self._chance(self.budget + SPARE_GUESSES)
 
     def _chance(self, guesses: int) -> float:
         return float(math.ceil(_YEAR / self.window) * guesses / 10**self.length)
@@ -82,11 +82,11 @@ SITE_BUDGETS = ("4:50/30d", "6:2000/30d", "8:100000/30d")
 
 
 def ladder(rungs: Iterable[Rung], shortest: int) -> tuple[Rung, ...]:
-    """The rungs from codes of ``shortest`` digits on.
+    """The rungs from codes of ``shortest`` digits on that afford any guess.
 
     A length between two rungs has the budget of the lower one: longer codes never get less safe.
     """
-    ordered = sorted(rungs, key=lambda rung: rung.length)
+    ordered = sorted((rung for rung in rungs if rung.budget), key=lambda rung: rung.length)
     lower = [rung for rung in ordered if rung.length <= shortest]
     first = [Rung(shortest, lower[-1].budget, lower[-1].window)] if lower else []
     return (*first, *(rung for rung in ordered if rung.length > shortest))

@@ -92,8 +92,8 @@ def load_settings(environ: Mapping[str, str] | None = None, instance: Path | Non
 def _fill_development(values: dict[str, Any], instance: Path, port: str) -> None:
     values.setdefault("public_url", f"http://127.0.0.1:{port}")
     values.setdefault("mail_from", "Auth Portal <no-reply@localhost>")
-    for name in ("sends_per_inbox_per_hour", "sends_per_inbox_per_day", "sends_per_source_per_hour"):
-        values.setdefault(name, 0)
+    for limited in ("inbox_per_hour", "inbox_per_day", "source_per_hour", "site_per_hour"):
+        values.setdefault(f"sends_per_{limited}", 0)
     if "secret_key" not in values:
         values["secret_key"] = _development_secret(instance / "secret_key")
 

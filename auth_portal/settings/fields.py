@@ -110,6 +110,12 @@ class Settings(BaseModel):
     sends_per_source_per_hour: int = Field(
         100, ge=0, description="Codes asked for by one source network an hour; `0` is off."
     )
+    sends_per_site_per_hour: int = Field(
+        10_000,
+        ge=0,
+        description="Codes of all unknown devices together an hour, kept in sixteen parts that addresses share; "
+        "`0`, or no limit for each source, is off.",
+    )
     access_token_ttl: Duration = _seconds(600, 1, 3_600, "How long an access token lives.")
     refresh_token_ttl: Duration = _seconds(
         30 * 86_400, 1, 400 * 86_400, "How long an API sign-in lasts, however often it is refreshed."
@@ -140,12 +146,30 @@ class Settings(BaseModel):
     @property
     def code_lengths(self) -> frozenset[int]:
         """Every length that a code may have."""
-        return frozenset({LONG_CODE_LENGTH, self.code_length, *(rung.length for rung in self.ladder)})
+        return frozenset({LONG_CODE_LENGTH, *(rung.length for rung in self.ladder)})
 
-    def site_rung(self, length: int) -> Rung | None:
-        """The budget of all accounts together for codes of this length; None where there is none."""
+    @property
+    def site_rungs(self) -> dict[int, Rung]:
+        """The budget of all accounts together, for each length of the ladder that has one, the shortest first.
+
+        A length between two of them has the budget of the lower one.
+        """
         rungs = [rung for rung in map(parse_rung, self.site_guess_budgets) if rung is not None]
-        return max((rung for rung in rungs if rung.length <= length), key=lambda rung: rung.length, default=None)
+        found = {}
+        for length in (own.length for own in self.ladder):
+            lower = [rung for rung in rungs if rung.length <= length]
+            if lower:
+                found[length] = max(lower, key=lambda rung: rung.length)
+        return found
+
+    def most_waiting(self, rung: Rung) -> int:
+        """Codes of a length that may wait at once, so that a burst cannot outrun the site's ledger; 0 is no limit.
+
+        At the shortest length ``open_short_codes``; at others all their guesses are a fifth of the budget.
+        """
+        if not self.sends_per_source_per_hour or not self.open_short_codes:
+            return 0
+        return max(self.open_short_codes, rung.budget // (5 * self.code_attempts))
 
     @property
     def yearly_target(self) -> float:

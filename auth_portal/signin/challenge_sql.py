@@ -13,7 +13,6 @@ from sqlalchemy.orm import aliased
 
 from auth_portal.models import Challenge as Table
 from auth_portal.prepared import Prepared
-from auth_portal.settings import SPARE_GUESSES
 
 COLUMNS = (
     Table.id,
@@ -28,7 +27,6 @@ COLUMNS = (
     Table.seed,
     Table.code_length,
     Table.attempts,
-    Table.foreign_attempts,
     Table.attempts_allowed,
     Table.send_count,
     Table.sent_at,
@@ -43,7 +41,6 @@ ATTEMPT = (
     Table.seed,
     Table.code_length,
     Table.attempts,
-    Table.foreign_attempts,
     Table.attempts_allowed,
     Table.expires_at,
 )
@@ -59,10 +56,7 @@ def _to_destination(table: Any = Table) -> ColumnElement[bool]:
     return and_(table.destination == bindparam("given_destination"), table.channel == bindparam("given_channel"))
 
 
-_HAS_GUESSES = and_(
-    Table.attempts < Table.attempts_allowed,
-    Table.attempts + Table.foreign_attempts < Table.attempts_allowed + SPARE_GUESSES,
-)
+_HAS_GUESSES = Table.attempts < Table.attempts_allowed
 _BY_CALLER = Table.caller == bindparam("given_caller")
 _BY_ID = Table.id == bindparam("given_id")
 _BY_SEED = Table.seed == bindparam("given_seed")
@@ -78,6 +72,12 @@ OF_SEED = (
     .limit(1)
 )
 
+LIVING_SHARED = (
+    select(Table.seed, Table.key_id, Table.expires_at)
+    .where(_to_destination(), Table.seed.is_not(None), is_live(), Table.key_id.in_(bindparam("keys", expanding=True)))
+    .order_by(Table.expires_at.desc())
+    .limit(1)
+)
 OPEN_SHARED = insert(Table)
 WITHDRAW_FIRST = delete(Table).where(_BY_ID, Table.send_count == bindparam("send_count"))
 WITHDRAW_REPEAT = (
@@ -125,9 +125,7 @@ TAKE_FOREIGN = Prepared(
         Table.id == _NEWEST_FOREIGN,
         Table.code_length == bindparam("length"),
         _HAS_GUESSES,
-        # Where few were granted, no more than half: the rest is for whoever waits for the code.
-        Table.foreign_attempts < Table.attempts_allowed,
-        Table.foreign_attempts < bindparam("most"),
+        Table.foreign_attempts < Table.foreign_allowed,
         ~_HAS_OWN,
         is_live(),
     )

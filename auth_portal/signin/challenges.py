@@ -7,14 +7,14 @@ when each is used.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Connection
 
 from auth_portal.db import CLOCK_SKEW
-from auth_portal.settings import SPARE_GUESSES, Settings
+from auth_portal.settings import Settings
 from auth_portal.signin import challenge_sql as sql
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
@@ -24,7 +24,11 @@ from auth_portal.signin.opening import OpeningSql
 
 @dataclass(frozen=True, slots=True)
 class Draft:
-    """A challenge to open, should the caller have no live one. ``attempts``: the guesses of a code, at most."""
+    """A challenge to open, should the caller have no live one.
+
+    ``attempts``: the guesses of its holder, ``foreign_attempts`` those of other networks, both at most.
+    ``site_spent``: the lengths that all accounts together cannot afford any more.
+    """
 
     id: str
     destination: Destination
@@ -32,9 +36,11 @@ class Draft:
     account: str
     key_id: str
     attempts: int
+    foreign_attempts: int
     now: datetime
     expires_at: datetime
     resend_before: datetime
+    site_spent: frozenset[int]
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +52,6 @@ class Attempt:
     shared_seed: str | None
     code_length: int
     attempts: int
-    foreign_attempts: int
     attempts_allowed: int
     expires_at: datetime
 
@@ -58,7 +63,7 @@ class Attempt:
     @property
     def attempts_left(self) -> int:
         """Guesses that its holder still has."""
-        return _left(self.attempts, self.foreign_attempts, self.attempts_allowed)
+        return self.attempts_allowed - self.attempts
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +84,6 @@ class Challenge:
     shared_seed: str | None
     code_length: int
     attempts: int
-    foreign_attempts: int
     attempts_allowed: int
     send_count: int
     sent_at: datetime
@@ -95,7 +99,7 @@ class Challenge:
     @property
     def attempts_left(self) -> int:
         """Guesses that its holder still has."""
-        return _left(self.attempts, self.foreign_attempts, self.attempts_allowed)
+        return self.attempts_allowed - self.attempts
 
     def is_live(self, now: datetime) -> bool:
         """Whether it was neither used nor is over; its link works, its code only while guesses are left."""
@@ -118,7 +122,7 @@ class Statements:
         The length and the guesses that are granted and reserved follow the ledger (OTP-12, OTP-13).
         """
         devices = draft.caller.devices
-        values: dict[str, Any] = self._opening.moments(draft.now) | {
+        values: dict[str, Any] = self._opening.values(draft.now, draft.site_spent) | {
             "id": draft.id,
             "account": draft.account,
             "channel": draft.destination.channel,
@@ -128,6 +132,7 @@ class Statements:
             "device": draft.caller.device,
             "key_id": draft.key_id,
             "attempts": draft.attempts,
+            "foreign": draft.foreign_attempts,
             "now": draft.now,
             "expires_at": draft.expires_at,
             "resend_before": draft.resend_before,
@@ -138,18 +143,6 @@ class Statements:
             values |= device_values(devices)
         row = self._opening.open(knows_device=bool(devices)).first(connection, values)
         return challenge_of(row) if row else None
-
-    @staticmethod
-    def open_shared(connection: Connection, challenge: Challenge) -> None:
-        """Open a challenge whose code is shared: long, so that no ledger has to pay for guesses at it."""
-        row = asdict(challenge) | {
-            "channel": challenge.destination.channel,
-            "destination": challenge.destination.value,
-            "seed": challenge.shared_seed,
-            "created_at": challenge.sent_at,
-        }
-        del row["shared_seed"]
-        connection.execute(sql.OPEN_SHARED, row)
 
     @staticmethod
     def newest(connection: Connection, destination: Destination, caller: str) -> Challenge | None:
@@ -191,10 +184,10 @@ class Statements:
 
     @staticmethod
     def take_foreign_attempt(
-        connection: Connection, destination: Destination, caller: str, length: int, now: datetime, most: int
+        connection: Connection, destination: Destination, caller: str, length: int, now: datetime
     ) -> Attempt | None:
         """Take one of the few guesses that other networks have at the newest API challenge, if it is not theirs."""
-        values = _owner(destination, caller) | {"now": now, "length": length, "most": most}
+        values = _owner(destination, caller) | {"now": now, "length": length}
         row = sql.TAKE_FOREIGN.first(connection, values)
         return Attempt(*row) if row else None
 
@@ -227,10 +220,6 @@ def challenge_of(row: Sequence[Any]) -> Challenge:
     """A row of ``sql.COLUMNS``, by position: names would be looked up for each of them."""
     challenge_id, account, device_id, channel, destination, *rest = row
     return Challenge(challenge_id, account, device_id, Destination(channel, destination), *rest)
-
-
-def _left(attempts: int, foreign: int, allowed: int) -> int:
-    return max(0, min(allowed - attempts, allowed + SPARE_GUESSES - attempts - foreign))
 
 
 def _owner(destination: Destination, caller: str) -> dict[str, Any]:

@@ -2,32 +2,34 @@
 
 Whoever floods an inbox with requests must not keep its owner out. So those who hold no live code get a challenge of
 one shared code, long enough that no ledger has to pay for guesses at it; its letter leaves once in a code's life.
-The first who uses it wins, as with any code.
+The first who uses it wins, as with any code; then, and once it was stopped, the next who asks gets another one.
 """
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import secrets
+from dataclasses import asdict
 
 from sqlalchemy import Connection
 
-from auth_portal.settings import LONG_CODE_LENGTH, Settings
+from auth_portal.settings import LONG_CODE_LENGTH
+from auth_portal.signin import challenge_sql as sql
 from auth_portal.signin.challenges import Challenge, Draft
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import SendLimits
 
 
-def open_shared(
-    connection: Connection, limits: SendLimits, keyring: KeyRing, settings: Settings, draft: Draft
-) -> tuple[Challenge, bool]:
-    """The challenge of the shared code that lives now, and whether it is the first one: its letter is to be sent.
+def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple[Challenge, bool]:
+    """A challenge of the shared code that lives now, and whether it is the first one: its letter is to be sent.
 
-    The bucket of one that decides this also says when the code began; the seed follows from that.
+    The caller holds the lock of the account's ledger, so no two are the first.
     """
-    subject = f"{draft.destination.channel}:{draft.destination.value}"
-    bucket = limits.bucket("shared", subject, 1, int(settings.code_ttl.total_seconds()))
-    is_first = limits.try_spend(connection, bucket, draft.now)
-    ends = limits.spent_until(connection, bucket) or 0
+    given = {
+        "given_destination": draft.destination.value,
+        "given_channel": draft.destination.channel,
+        "now": draft.now,
+        "keys": keyring.code_key_ids,
+    }
+    living = connection.execute(sql.LIVING_SHARED, given).first()
     challenge = Challenge(
         id=draft.id,
         account=draft.account,
@@ -36,16 +38,25 @@ def open_shared(
         caller=draft.caller.key,
         network=draft.caller.network,
         device=draft.caller.device,
-        key_id=draft.key_id,
-        shared_seed=keyring.limit_key(f"shared:{subject}:{ends}")[:32],
+        key_id=living.key_id if living else draft.key_id,
+        shared_seed=living.seed if living else secrets.token_hex(16),
         code_length=LONG_CODE_LENGTH,
         attempts=0,
-        foreign_attempts=0,
         attempts_allowed=draft.attempts,
         send_count=1,
         sent_at=draft.now,
-        expires_at=datetime.fromtimestamp(ends / 1000, UTC),
+        expires_at=living.expires_at if living else draft.expires_at,
         consumed_at=None,
         approved_at=None,
     )
-    return challenge, is_first
+    row = asdict(challenge) | {
+        "channel": draft.destination.channel,
+        "destination": draft.destination.value,
+        "seed": challenge.shared_seed,
+        "foreign_attempts": 0,
+        "foreign_allowed": draft.foreign_attempts,
+        "created_at": draft.now,
+    }
+    del row["shared_seed"]
+    connection.execute(sql.OPEN_SHARED, row)
+    return challenge, living is None

@@ -1,4 +1,4 @@
-"""Letters that nobody asked for: a sign-in on a new device, wrong codes (OTP-30).
+"""Letters that nobody asked for: a sign-in on a new device; wrong codes, and that the next ones get longer (OTP-30).
 
 They go to people with an account only, after the request was answered, and rarely: whoever attacks an account must
 not be able to fill its inbox.
@@ -11,12 +11,15 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine, bindparam, func, select
 
-from auth_portal.db import utcnow
+from auth_portal.db import autocommit, utcnow
+from auth_portal.models import Challenge
+from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.limits import SendLimits
+from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.limits import SendLimits, account_key
 from auth_portal.signin.users import Profile, find_user
 
 _DAY_S = 86_400
@@ -51,8 +54,18 @@ Later = Callable[[Callable[[], None]], None]
 class NoticeService:
     """Decides who is told what, at most how often."""
 
-    def __init__(self, engine: Engine, limits: SendLimits, deliverer: NoticeDeliverer, later: Later) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        keyring: KeyRing,
+        limits: SendLimits,
+        deliverer: NoticeDeliverer,
+        later: Later,
+    ) -> None:
         self._engine = engine
+        self._ladder = settings.ladder
+        self._keyring = keyring
         self._limits = limits
         self._deliverer = deliverer
         self._later = later
@@ -67,23 +80,44 @@ class NoticeService:
 
         self._later(job)
 
-    def tell_wrong_codes(self, destination: Destination) -> None:
-        """Somebody used up the guesses at a code for this destination: at most one a day."""
+    def tell_wrong_code(self, destination: Destination, length: int, *, is_last: bool) -> None:
+        """A wrong code of this length was typed: told at most once a day, and only where that was the last guess at a
+        code, or spent what the account affords of its shortest ones, so that the next are longer.
+
+        The work is the same whether the destination has a user (OTP-21).
+        """
         now = utcnow()
 
         def job() -> None:
-            with self._engine.connect() as connection:
+            with autocommit(self._engine).connect() as connection:
                 user = find_user(connection, destination)
-            if (
-                user is not None
-                and not user.is_suspended
-                and self._may_send("wrong-codes", user.id, _WRONG_CODES_A_DAY)
-            ):
+                account = user.id if user else account_key(self._keyring, destination)
+                is_spent = self._is_spent(connection, account, length, now)
+            if not (is_last or is_spent) or not self._may_send("wrong-codes", account, _WRONG_CODES_A_DAY):
+                return
+            if user is not None and not user.is_suspended:
                 self._deliverer.send_wrong_codes(NoticeLetter(destination, now, None, user.locale))
 
         self._later(job)
+
+    def _is_spent(self, connection: Connection, account: str, length: int, now: datetime) -> bool:
+        """Whether this is the shortest length and nothing is left of its budget."""
+        rung = self._ladder[0] if self._ladder else None
+        if rung is None or rung.length != length:
+            return False
+        values = {"account": account, "length": rung.length, "since": now - rung.window}
+        return int(connection.execute(_FAILED, values).scalar_one()) >= rung.budget
 
     def _may_send(self, kind: str, user_id: str, most: int) -> bool:
         bucket = self._limits.bucket(kind, user_id, most, _DAY_S)
         with self._engine.begin() as connection:
             return self._limits.try_spend(connection, bucket, utcnow())
+
+
+_FAILED = select(func.coalesce(func.sum(Challenge.attempts + Challenge.foreign_attempts), 0)).where(
+    Challenge.account == bindparam("account"),
+    Challenge.code_length == bindparam("length"),
+    Challenge.expires_at > bindparam("since"),
+    Challenge.consumed_at.is_(None),
+    Challenge.device_id.is_(None),
+)

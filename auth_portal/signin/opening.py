@@ -7,7 +7,7 @@ released, and nothing can be forgotten. The caller has locked the account's ledg
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -25,6 +25,7 @@ from auth_portal.settings import (
 )
 from auth_portal.signin.challenge_sql import COLUMNS
 from auth_portal.signin.limits import DEVICE_HASHES
+from auth_portal.signin.site_ledger import MOST_COUNTED_AT_ONCE
 
 RELEASE_AFTER = timedelta(seconds=1)
 """How long after its end a challenge still holds its guesses: as far as the clocks of nodes may be apart."""
@@ -39,27 +40,29 @@ class OpeningSql:
 
     def __init__(self, dialect_name: str, settings: Settings, key_ids: Sequence[str]) -> None:
         self._settings = settings
-        self._least = "LEAST" if dialect_name == "postgresql" else "min"
+        self._least, self._greatest = ("LEAST", "GREATEST") if dialect_name == "postgresql" else ("min", "max")
         self._keys = ", ".join(f"'{key_id}'" for key_id in key_ids)
         self._rungs = settings.ladder
+        self._site_rungs = settings.site_rungs
         self._open = {knows: self._prepare(self._statement(knows_device=knows)) for knows in (False, True)}
 
     def open(self, *, knows_device: bool) -> Prepared:
         """Open a challenge, or note that the caller's live one is sent again; no row if it was sent just now."""
         return self._open[knows_device]
 
-    def moments(self, now: datetime) -> dict[str, datetime]:
-        """The parameters that say from when on guesses count."""
+    def values(self, now: datetime, site_spent: Collection[int]) -> dict[str, Any]:
+        """The parameters about the budgets. ``site_spent``: the lengths whose large site budget is spent."""
+        spent = {f"site_spent{length}": length in site_spent for length in self._site_rungs}
+        return self._moments(now) | spent
+
+    def _moments(self, now: datetime) -> dict[str, datetime]:
+        """From when on guesses count."""
         since = {f"since{position}": now - rung.window for position, rung in enumerate(self._rungs)}
         return since | {
             "released": now - RELEASE_AFTER,
             "device_since": now - DEVICE_WINDOW,
-            **{f"site_since{length}": now - rung.window for length, rung in self._site_rungs().items()},
+            **{f"site_since{length}": now - rung.window for length, rung in self._site_rungs.items()},
         }
-
-    def _site_rungs(self) -> dict[int, Any]:
-        found = {rung.length: self._settings.site_rung(rung.length) for rung in self._rungs}
-        return {length: rung for length, rung in found.items() if rung is not None}
 
     def _statement(self, *, knows_device: bool) -> str:
         """In the order of reading: the newest challenge of this caller, the ledger, the rung, the row."""
@@ -79,8 +82,7 @@ class OpeningSql:
         ), entry AS (
             SELECT device_id, code_length, expires_at,
                 CASE WHEN expires_at > :released AND attempts < attempts_allowed
-                    THEN attempts_allowed + CASE WHEN caller LIKE 'network:%' THEN {SPARE_GUESSES} ELSE 0 END
-                    ELSE attempts + foreign_attempts END AS held
+                    THEN attempts_allowed + foreign_allowed ELSE attempts + foreign_attempts END AS held
             FROM challenge
             WHERE account = :account AND consumed_at IS NULL AND code_length < {LONG_CODE_LENGTH}
         ), ledger AS (
@@ -91,17 +93,23 @@ class OpeningSql:
                 {self._whens()}
                 ELSE {_LONG} END AS rung
             FROM asking, ledger
+        ), granted AS (
+            SELECT device_id, rung, room, CASE rung WHEN {_LONG} THEN :attempts
+                ELSE {self._least}(:attempts, room, CASE rung WHEN {_ON_DEVICE} THEN room ELSE run_room END) END AS own
+            FROM (SELECT device_id, rung, {MOST_FAILURES} - run AS run_room,
+                CASE rung WHEN {_ON_DEVICE} THEN {DEVICE_BUDGET} - on_device {self._rooms()} END AS room
+                FROM chosen) AS found
         )
         INSERT INTO challenge (id, account, device_id, channel, destination, caller, network, device, key_id,
-            code_length, attempts, attempts_allowed, foreign_attempts, send_count, created_at, sent_at, expires_at)
+            code_length, attempts, attempts_allowed, foreign_attempts, foreign_allowed, send_count,
+            created_at, sent_at, expires_at)
         SELECT COALESCE((SELECT id FROM newest WHERE lives), :id), :account,
             CASE WHEN rung = {_ON_DEVICE} THEN device_id END, :channel, :destination, :caller, :network, :device,
             :key_id,
-            CASE rung WHEN {_ON_DEVICE} THEN {first} {self._lengths()} ELSE {LONG_CODE_LENGTH} END, 0,
-            CASE rung WHEN {_ON_DEVICE} THEN {self._least}(:attempts, {DEVICE_BUDGET} - on_device) {self._grants()}
-                ELSE :attempts END,
-            0, 1, :now, :now, :expires_at
-        FROM chosen
+            CASE rung WHEN {_ON_DEVICE} THEN {first} {self._lengths()} ELSE {LONG_CODE_LENGTH} END,
+            0, own, 0, {self._least}(:foreign, {self._greatest}({SPARE_GUESSES}, COALESCE(room - own, :foreign))), 1,
+            :now, :now, :expires_at
+        FROM granted
         WHERE NOT EXISTS (SELECT 1 FROM newest WHERE sent_at > :resend_before AND sent_at <= :future)
         ON CONFLICT (id) DO UPDATE SET send_count = challenge.send_count + 1, sent_at = excluded.sent_at
         RETURNING {", ".join(column.name for column in COLUMNS)}"""  # noqa: S608  made of our own words and numbers
@@ -126,40 +134,33 @@ class OpeningSql:
     def _lengths(self) -> str:
         return " ".join(f"WHEN {position} THEN {rung.length}" for position, rung in enumerate(self._rungs))
 
-    def _grants(self) -> str:
+    def _rooms(self) -> str:
         return " ".join(
-            f"WHEN {position} THEN {self._least}(:attempts, {rung.budget} - used{position}, {MOST_FAILURES} - run)"
-            for position, rung in enumerate(self._rungs)
+            f"WHEN {position} THEN {rung.budget} - used{position}" for position, rung in enumerate(self._rungs)
         )
 
     def _site_allows(self, length: int) -> str:
         """OTP-16: all accounts together. Counts no further than the budget, however much more there is."""
-        rung = self._site_rungs().get(length)
+        rung = self._site_rungs.get(length)
         if rung is None:
             return ""
+        if rung.budget > MOST_COUNTED_AT_ONCE:
+            return f"AND NOT :site_spent{length}"
         of_length = f"code_length = {length} AND consumed_at IS NULL AND device_id IS NULL"
         condition = f"""AND (
             SELECT COALESCE(sum(failed), 0) FROM (
                 SELECT attempts + foreign_attempts AS failed FROM challenge
                 WHERE {of_length} AND attempts + foreign_attempts > 0 AND expires_at > :site_since{length}
                 LIMIT {rung.budget}) AS failures) < {rung.budget}"""  # noqa: S608  made of our own words and numbers
-        most = self._most_open(rung.budget)
+        most = self._settings.most_waiting(rung)
         if not most:
             return condition
         return f"""{condition} AND (
             SELECT count(*) FROM (
                 SELECT 1 FROM challenge WHERE {of_length} AND expires_at > :now LIMIT {most}) AS waiting) < {most}"""  # noqa: S608
 
-    def _most_open(self, budget: int) -> int:
-        """Codes of a length that may wait at once: a burst must not outrun the ledger. In step with the budgets."""
-        if not self._settings.sends_per_source_per_hour or not self._settings.open_short_codes:
-            return 0
-        first = self._site_rungs().get(self._rungs[0].length)
-        share = budget / first.budget if first and first.budget else 1
-        return max(1, round(self._settings.open_short_codes * share))
-
     def _prepare(self, statement: str) -> Prepared:
-        moments = (*_MOMENTS, *self.moments(datetime.min.replace(year=2000)))
+        moments = (*_MOMENTS, *self._moments(datetime.min.replace(year=2000)))
         typed = [bindparam(name, type_=UTCDateTime) for name in dict.fromkeys(moments) if f":{name}" in statement]
         return Prepared(text(statement).bindparams(*typed).columns(*COLUMNS))
 

@@ -26,11 +26,13 @@ from auth_portal.signin.codes import codes_match, derive_code
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.flood import open_shared
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits, account_key, inbox_of
+from auth_portal.signin.limits import Bucket, SendLimits, Spent, account_key, inbox_of
 from auth_portal.signin.links import link_of, not_me_link_of
 from auth_portal.signin.notices import NoticeService
+from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import OpenedSession
+from auth_portal.signin.site_ledger import SiteLedger
 
 _CHALLENGE_ID = re.compile(r"[0-9a-f]{32}")
 FOREIGN_ATTEMPTS = 2
@@ -92,6 +94,8 @@ class OtpService:
         settings: Settings,
         keyring: KeyRing,
         limits: SendLimits,
+        site: SiteLedger,
+        proofs: ProofOfWork,
         entry: EntryService,
         notices: NoticeService,
         deliverer: Deliverer,
@@ -101,6 +105,8 @@ class OtpService:
         self._settings = settings
         self._keyring = keyring
         self._limits = limits
+        self._site = site
+        self._proofs = proofs
         self._entry = entry
         self._notices = notices
         self._deliverer = deliverer
@@ -109,15 +115,17 @@ class OtpService:
         self.code_lengths = settings.code_lengths
         """Every length that a code may have."""
 
-    def send_code(self, destination: Destination, caller: Caller, locale: str) -> SentCode:
+    def send_code(self, destination: Destination, caller: Caller, locale: str, proof: str = "") -> SentCode:
         """Send the caller's code for this destination: a new one, or the one that still lives, again.
 
         The same for known and unknown destinations (OTP-21). The length follows the guess budget; where a flood
-        has used up the inbox's sends, the code is long and shared, and has its letter once (OTP-20). Raises
+        has used up the inbox's sends, the code is long and shared, and has its letter once (OTP-20). ``proof``: a
+        solved puzzle of the caller's network, which passes a full source and a full site once (OTP-40). Raises
         ResendTooSoon, TooManyRequests or DeliveryFailed.
         """
         now = utcnow()
-        opened = self._open_challenge(destination, caller, now)
+        ticket = self._proofs.check(proof, caller.network) if proof else None
+        opened = self._open_challenge(destination, caller, ticket, now)
         challenge = opened.challenge
         code = self._get_code(challenge)
         if opened.has_letter:
@@ -153,8 +161,7 @@ class OtpService:
             raise CodeRefused
         expected = derive_code(self._keyring, attempt.key_id, attempt.seed, attempt.code_length)
         if not codes_match(expected, code):
-            if not attempt.attempts_left:
-                self._notices.tell_wrong_codes(destination)
+            self._notices.tell_wrong_code(destination, len(code), is_last=not attempt.attempts_left)
             raise CodeRefused(attempts_left=attempt.attempts_left)
         return self._entry.enter(
             destination,
@@ -170,8 +177,9 @@ class OtpService:
         with self._autocommit.connect() as connection:
             return self._statements.find(connection, caller.key, challenge_id)
 
-    def _open_challenge(self, destination: Destination, caller: Caller, now: datetime) -> _Opened:
-        buckets = self._limits.buckets(destination, caller.network)
+    def _open_challenge(self, destination: Destination, caller: Caller, ticket: str | None, now: datetime) -> _Opened:
+        buckets = self._limits.buckets(destination, caller.network, ticket)
+        site_spent = self._site.spent_lengths()
         with self._engine.begin() as connection:
             spent = self._limits.spend(connection, destination, caller.devices, buckets, now)
             draft = challenges.Draft(
@@ -181,36 +189,39 @@ class OtpService:
                 account=spent.account,
                 key_id=self._keyring.code_key_id,
                 attempts=self._settings.code_attempts,
+                foreign_attempts=0 if caller.is_browser else FOREIGN_ATTEMPTS,
                 now=now,
                 expires_at=now + self._settings.code_ttl,
                 resend_before=now - self._settings.resend_after,
+                site_spent=site_spent,
             )
             if spent.full:
-                return self._open_in_flood(connection, draft, spent.filled, spent.full)
+                return self._open_in_flood(connection, draft, spent)
             challenge = self._statements.open(connection, draft)
             if challenge is None:
                 raise self._too_soon(self._statements.newest(connection, destination, caller.key), now)
         return _Opened(challenge, spent.filled)
 
-    def _open_in_flood(
-        self, connection: Connection, draft: challenges.Draft, filled: Sequence[Bucket], full: Sequence[Bucket]
-    ) -> _Opened:
-        """The inbox has had its letters. Whoever waits for a code has one; all others share the next."""
+    def _open_in_flood(self, connection: Connection, draft: challenges.Draft, spent: Spent) -> _Opened:
+        """A limit is reached. Where it is only the inbox's, those who hold no code share the next one."""
         newest = self._statements.newest(connection, draft.destination, draft.caller.key)
         if newest is not None and draft.resend_before < newest.sent_at <= draft.now:
             raise self._too_soon(newest, draft.now)
-        if any(not bucket.kind.startswith("inbox-") for bucket in full):
-            raise self._limits.refusal(connection, full, draft.now)
+        code_left = None
         if newest is not None and newest.is_open(draft.now):
-            # Once this code is over there will be a shared one, whatever the bucket says.
-            left = math.ceil((newest.expires_at - draft.now).total_seconds())
-            raise self._limits.refusal(connection, full, draft.now, at_most=left)
-        challenge, is_first = open_shared(connection, self._limits, self._keyring, self._settings, draft)
-        self._statements.open_shared(connection, challenge)
+            code_left = math.ceil((newest.expires_at - draft.now).total_seconds())
+        refusal = self._limits.refusal(connection, spent.full, draft.now, code_left)
+        if refusal is not None:
+            raise refusal
+        challenge, is_first = open_shared(connection, self._keyring, draft)
         # A tag makes as many addresses of one mailbox as somebody likes: such a flood brings letters to users only.
         is_user = draft.account != account_key(self._keyring, draft.destination)
         is_plain = inbox_of(draft.destination) == draft.destination.value
-        return _Opened(challenge, filled, has_letter=is_first and (is_user or is_plain))
+        has_letter = is_first and (is_user or is_plain)
+        if not has_letter:
+            # What fills no inbox fills nothing of the site: one flooded inbox must not close it to others.
+            self._limits.refund(connection, [bucket for bucket in spent.filled if bucket.is_site])
+        return _Opened(challenge, spent.filled, has_letter)
 
     def _too_soon(self, newest: challenges.Challenge | None, now: datetime) -> ResendTooSoon:
         wait = (newest.sent_at + self._settings.resend_after - now).total_seconds() if newest else 0
@@ -253,9 +264,7 @@ class OtpService:
             if waited_for not in (None, length):
                 raise InvalidInput(code="not_a_code")
             if challenge_id is None and not caller.is_browser:
-                taken = self._statements.take_foreign_attempt(
-                    connection, destination, caller.key, length, now, FOREIGN_ATTEMPTS
-                )
+                taken = self._statements.take_foreign_attempt(connection, destination, caller.key, length, now)
         return taken
 
     def _get_code(self, challenge: challenges.Challenge) -> str:

@@ -154,12 +154,18 @@ def answer(error: errors.PortalError) -> Response:
         details = [f"{field}: {_say(REASONS[reason])}" for field, reason in error.faults.items()]
     response = _render(refusal, details, getattr(error, "retry_after", None))
     if isinstance(error, errors.TooManyRequests):
-        response.headers["RateLimit-Policy"] = f'"{error.limit}";q={error.quota};w={error.window}'
-        response.headers["RateLimit"] = f'"{error.limit}";r=0;t={error.retry_after}'
+        tell_limit(response, error)
     if isinstance(error, errors.Unauthenticated) and is_api(request.path):
         known = ' error="invalid_token"' if error.token_given else ""
         response.headers["WWW-Authenticate"] = f"Bearer{known}"
     return response
+
+
+def tell_limit(response: Response, error: errors.TooManyRequests) -> None:
+    """Say in the headers which limit is reached and when to come back (API-03, API-04)."""
+    response.headers["Retry-After"] = str(error.retry_after)
+    response.headers["RateLimit-Policy"] = f'"{error.limit}";q={error.quota};w={error.window}'
+    response.headers["RateLimit"] = f'"{error.limit}";r=0;t={error.retry_after}'
 
 
 def _csrf(_error: CSRFError) -> Response:

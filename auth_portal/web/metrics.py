@@ -19,7 +19,6 @@ from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.registry import Collector
 
 from auth_portal.db import UNAVAILABLE
-from auth_portal.signin.site_ledger import read_site_levels
 from auth_portal.web.services import services
 
 blueprint = Blueprint("metrics", __name__)
@@ -58,18 +57,19 @@ def metrics() -> Response:
 
 
 class _SiteLedger(Collector):
-    """Reads the site's guess budget when somebody looks: an alarm at ``failed >= budget`` tells of a spray (OPS-04)."""
+    """Reads the site's guess budget when somebody looks: ``failed >= budget`` tells of a spray (OPS-04)."""
 
     def collect(self) -> Iterator[Metric]:
         """One value for each length; nothing while the database is away."""
         failed = GaugeMetricFamily("auth_portal_site_failed_guesses", "Wrong guesses that count.", labels=["length"])
+        waiting = GaugeMetricFamily("auth_portal_site_waiting_codes", "Codes that wait.", labels=["length"])
         budget = GaugeMetricFamily("auth_portal_site_guess_budget", "Wrong guesses affordable.", labels=["length"])
         with contextlib.suppress(*UNAVAILABLE):
-            for level in read_site_levels(services().engine, services().settings):
+            for level in services().site_ledger.read_levels():
                 failed.add_metric([str(level.length)], level.failed)
-                budget.add_metric([str(level.length)], level.budget)
-        yield failed
-        yield budget
+                waiting.add_metric([str(level.length)], level.waiting)
+                budget.add_metric([str(level.length)], level.rung.budget)
+        yield from (failed, waiting, budget)
 
 
 def _is_near(address: str | None) -> bool:

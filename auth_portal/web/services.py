@@ -15,8 +15,10 @@ from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
+from auth_portal.signin.site_ledger import SiteLedger
 from auth_portal.signin.tokens import TokenIssuer
 from auth_portal.signin.users import UserService
 
@@ -33,6 +35,8 @@ class Services:
     registrations: RegistrationService
     users: UserService
     limits: SendLimits
+    site_ledger: SiteLedger
+    proofs: ProofOfWork
     otp: OtpService
     links: LinkService
     background: Background

@@ -30,6 +30,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('device_id', sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column('network', sa.String(length=64), nullable=False, server_default=''))
         batch_op.add_column(sa.Column('device', sa.String(length=64), nullable=False, server_default=''))
+        batch_op.add_column(sa.Column('foreign_allowed', sa.SmallInteger(), nullable=False, server_default='2'))
         batch_op.add_column(sa.Column('seed', sa.String(length=32), nullable=True))
         batch_op.add_column(sa.Column('approved_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.drop_index(batch_op.f('ix_challenge_caller'))
@@ -39,6 +40,7 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_challenge_destination_caller_sent_at'), ['destination', 'caller', 'sent_at'], unique=False)
         batch_op.create_index('ix_challenge_failed', ['code_length', 'expires_at'], unique=False, sqlite_where=sa.text('attempts + foreign_attempts > 0 AND consumed_at IS NULL AND device_id IS NULL'), postgresql_where=sa.text('attempts + foreign_attempts > 0 AND consumed_at IS NULL AND device_id IS NULL'))
         batch_op.create_index(batch_op.f('ix_challenge_seed'), ['seed'], unique=False, sqlite_where=sa.text('seed IS NOT NULL'), postgresql_where=sa.text('seed IS NOT NULL'))
+        batch_op.create_index('ix_challenge_shared', ['destination', 'expires_at'], unique=False, sqlite_where=sa.text('seed IS NOT NULL'), postgresql_where=sa.text('seed IS NOT NULL'))
         batch_op.create_index('ix_challenge_unanswered', ['code_length', 'expires_at'], unique=False, sqlite_where=sa.text('consumed_at IS NULL'), postgresql_where=sa.text('consumed_at IS NULL'))
 
     with op.batch_alter_table('send_limit', schema=None) as batch_op:

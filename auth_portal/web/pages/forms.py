@@ -22,6 +22,13 @@ class ResendForm(FlaskForm):
     email = HiddenField()
 
 
+class PressureForm(FlaskForm):
+    """Ask for a code with a proof of work, which the script fills in."""
+
+    email = HiddenField()
+    proof = HiddenField()
+
+
 class CodeForm(FlaskForm):
     """The code that came. ``challenge`` says which one this page waits for, should there be several tabs."""
 

@@ -24,6 +24,7 @@ from auth_portal.errors import (
     InvalidInput,
     PortalError,
     ResendTooSoon,
+    TooManyRequests,
     Unauthenticated,
 )
 from auth_portal.signin.addresses import parse_email
@@ -35,6 +36,7 @@ from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.pages.pressure import pressure_page
 from auth_portal.web.pages.visitor import (
     caller_of,
     current_session,
@@ -76,12 +78,15 @@ def send_code() -> Response:
     """Send a code to the address, or the same code again."""
     form = EmailForm()
     secret = get_cookie("browser") or secrets.token_urlsafe(24)
+    proof = request.form.get("proof", "")
     try:
         destination = parse_email(form.email.data or "")
-        sent = services().otp.send_code(destination, caller_of(secret), choose_locale())
+        sent = services().otp.send_code(destination, caller_of(secret), choose_locale(), proof)
     except InvalidInput as fault:
         show_faults(form, fault)
         return _login_page(form, status=400)
+    except TooManyRequests as error:
+        return pressure_page(destination, error, had_proof=bool(proof))
     except ResendTooSoon as error:
         flash(
             gettext(
@@ -229,7 +234,8 @@ def _code_page(
 ) -> Response:
     now = utcnow()
     attempts_left = getattr(refused, "attempts_left", None)
-    is_open = challenge.is_open(now) and (refused is None or bool(attempts_left))
+    is_approved = challenge.is_live(now) and challenge.approved_at is not None
+    is_open = is_approved or (challenge.is_open(now) and (refused is None or bool(attempts_left)))
     resend_at = challenge.sent_at + services().settings.resend_after
     page = render_template(
         "pages/code.html",
@@ -243,7 +249,7 @@ def _code_page(
         state="open" if is_open else "dead",
         resend_form=ResendForm(formdata=None, email=challenge.destination.value),
         webmail=webmail_of(challenge.destination),
-        is_waiting=is_open,
+        is_waiting=challenge.is_live(now),
         **_notice(),
     )
     return make_response(page, refusal_of(refused).status if refused is not None else status)
