@@ -11,7 +11,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from attack.portals import DATABASES, Database
+from attack.databases import DATABASES, Database
 from attack.report import table
 from attack.run import SCENARIOS, Plan, run
 from tests.support.portal import PortalFailed
@@ -59,9 +59,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (PortalFailed, PostgresUnavailable) as fault:
         print(f"the attacks could not be played: {fault}", file=sys.stderr)
         return 1
-    print(table(rows))
+    notes = "\n".join(f"- {SCENARIOS[name].NOTE}" for name in names)
+    result = f"{table(rows)}\n\n{notes}"
+    print(result)
     if options.markdown:
-        options.markdown.write_text(f"{table(rows)}\n", "utf-8")
+        options.markdown.write_text(f"{result}\n", "utf-8")
     return 0 if all(row.holds for row in rows) else 1
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 import socket
+import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -27,6 +28,10 @@ _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0
 
 class Broken(Exception):
     """The portal answered something that no play can go on with."""
+
+
+class Stopped(Exception):
+    """Somebody ended the program: no play goes on."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +67,22 @@ class Answer:
 
 
 class Client:
-    """One kept connection; opened at the first request, and again where the portal closed it."""
+    """One kept connection; opened at the first request, and again where the portal closed it.
 
-    def __init__(self, port: int) -> None:
+    ``stop``: once it is set, every request raises Stopped.
+    """
+
+    def __init__(self, port: int, stop: threading.Event) -> None:
         self._port = port
+        self._stop = stop
         self._socket: socket.socket | None = None
 
     def request(
         self, method: str, path: str, source: str, body: bytes = b"", headers: Mapping[str, str] | None = None
     ) -> Answer:
         """Send one request from a source address and read the answer."""
+        if self._stop.is_set():
+            raise Stopped
         fields = {"Host": f"127.0.0.1:{self._port}", "X-Forwarded-For": source, **(headers or {})}
         if method == "POST":
             fields["Content-Length"] = str(len(body))

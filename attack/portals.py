@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import itertools
+import os
+import subprocess
+import sys
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager
+import threading
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
 
 from attack.client import BrowserDoor, Client, JsonDoor
 from attack.clock import Clock
+from attack.databases import Database, Databases
 from attack.letters import Letters
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 from tests.support.postgres import PostgresServer
 
-Database = Literal["sqlite", "postgresql"]
-DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
 SEND_LIMITS = {"SENDS_PER_INBOX_PER_HOUR": 5, "SENDS_PER_INBOX_PER_DAY": 20, "SENDS_PER_SOURCE_PER_HOUR": 100}
-"""The production limits, named so that a change of the defaults is seen here."""
+"""The limits of production, written down again since the plays rely on them. All else is left at its default."""
 NO_LIMITS = dict.fromkeys(SEND_LIMITS, 0)
 
 _ROOT = Path(__file__).resolve().parents[1]
 _SERVED = _ROOT / "attack" / "served"
-_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True)
@@ -36,11 +36,12 @@ class Portal:
     clock: Clock
     letters: Letters
     database_url: str
+    stop: threading.Event
     clients: list[Client] = field(default_factory=list)
 
     def client(self) -> Client:
         """A connection to it, closed at the end."""
-        self.clients.append(Client(self.port))
+        self.clients.append(Client(self.port, self.stop))
         return self.clients[-1]
 
     def json(self, source: str) -> JsonDoor:
@@ -53,24 +54,34 @@ class Portal:
 
 
 class Stand:
-    """Where portals are started; one PostgreSQL server serves all of them."""
+    """Where portals are started. ``stop``: once it is set, all plays end at their next request."""
 
-    def __init__(self, postgres: PostgresServer | None) -> None:
-        self._postgres = postgres
+    def __init__(self, databases: Databases) -> None:
+        self._databases = databases
+        self.stop = threading.Event()
 
     @contextmanager
     def portal(
-        self, database: Database, *, workers: int = 1, threads: int = 4, real_time: bool = False, **settings: object
+        self,
+        database: Database,
+        settings: Mapping[str, object],
+        *,
+        workers: int = 1,
+        threads: int = 4,
+        real_time: bool = False,
+        counts_site: bool = False,
     ) -> Iterator[Portal]:
-        """Start a portal on an empty database and end it afterwards. ``settings``: as in docs/settings.md.
+        """Start a portal on an empty database and end it afterwards. ``settings``: as in docs/settings.md, by short
+        names.
 
-        ``real_time``: exactly what production runs, without witness and movable clock.
+        ``real_time``: exactly what production runs, without witness and movable clock. ``counts_site``: the site's
+        ledger is up to date at each moment; else as fast as the portal counts it in real time.
         """
         port = free_port()
         with (
             tempfile.TemporaryDirectory(prefix="portal-attack-") as folder,
             Letters() as letters,
-            self._fresh_database(database, Path(folder)) as url,
+            self._databases.copy(database, Path(folder)) as url,
         ):
             clock = Clock(Path(folder) / "clock")
             env = _environment(port, url, letters.port, settings) | {
@@ -79,25 +90,18 @@ class Stand:
                 "PYTHONPATH": str(_ROOT),
             }
             root = _ROOT if real_time else _SERVED
-            portal = Portal(port, clock, letters, url)
-            with PortalProcess(env, workers=workers, threads=threads, port=port, root=root):
-                yield portal
-                for client in portal.clients:
-                    client.close()  # gunicorn would wait for their next request
-
-    @contextmanager
-    def _fresh_database(self, database: Database, folder: Path) -> Iterator[str]:
-        if database == "sqlite":
-            yield f"sqlite:///{folder / 'portal.db'}"
-            return
-        if self._postgres is None:
-            raise RuntimeError("no PostgreSQL was started")
-        name = f"attack_{next(_numbers)}"
-        yield self._postgres.create_database(name)
-        self._postgres.drop_database(name)
+            if counts_site:
+                env["ATTACK_COUNTS_SITE"] = "1"
+            portal = Portal(port, clock, letters, url, self.stop)
+            with PortalProcess(env, workers=workers, threads=threads, port=port, root=root, migrate=False):
+                try:
+                    yield portal
+                finally:
+                    for client in portal.clients:
+                        client.close()  # gunicorn would wait for their next request
 
 
-def _environment(port: int, database_url: str, relay_port: int, overrides: dict[str, object]) -> dict[str, str]:
+def _environment(port: int, database_url: str, relay_port: int, overrides: Mapping[str, object]) -> dict[str, str]:
     settings: dict[str, object] = {
         "ENV": "production",
         "SECRET_KEY": "the secret of a portal that is attacked with its owner watching",
@@ -110,3 +114,21 @@ def _environment(port: int, database_url: str, relay_port: int, overrides: dict[
         **overrides,
     }
     return {f"AUTH_PORTAL_{name}": str(value) for name, value in settings.items()}
+
+
+@contextmanager
+def stand(kinds: Collection[Database]) -> Iterator[Stand]:
+    """A stand for portals on these databases, with a PostgreSQL server of its own. Raises PostgresUnavailable."""
+    with ExitStack() as stack:
+        server = stack.enter_context(PostgresServer()) if "postgresql" in kinds else None
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="portal-attack-")))
+        databases = Databases(server, {})
+        for kind in kinds:
+            stack.enter_context(databases.template(kind, folder, _migrate))
+        yield Stand(databases)
+
+
+def _migrate(url: str) -> None:
+    command = [sys.executable, "-m", "auth_portal.cli", "db", "upgrade"]
+    env = {**os.environ, **_environment(0, url, 0, {})}
+    subprocess.run(command, cwd=_ROOT, env=env, check=True, stdout=subprocess.DEVNULL)

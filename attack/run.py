@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from types import ModuleType
 
-from attack.portals import Database, Stand
+from attack.client import Broken
+from attack.databases import Database
+from attack.portals import Stand, stand
 from attack.report import Row
 from attack.scenarios import Job, burst, doors, flooding, guessing, spraying, strangers, timing
-from tests.support.postgres import PostgresServer
 
 SCENARIOS: dict[str, ModuleType] = {
     "guessing": guessing,
@@ -36,31 +37,49 @@ class Plan:
     quick: bool
 
 
+@dataclass(frozen=True)
+class _Part:
+    scenario: str
+    database: Database
+    job: Job
+
+
 def run(plan: Plan, tell: Callable[[str], None]) -> list[Row]:
     """Play everything in the plan; the rows come in its order. ``tell`` gets a line for each step."""
     # A portal's answer must not wait while another play computes: the usual 5 ms are longer than most answers.
     sys.setswitchinterval(0.0005)
-    if "postgresql" not in plan.databases:
-        return _play_all(plan, Stand(None), tell)
-    with PostgresServer() as server:
-        return _play_all(plan, Stand(server), tell)
+    with stand(plan.databases) as place:
+        return _play_all(plan, place, tell)
 
 
-def _play_all(plan: Plan, stand: Stand, tell: Callable[[str], None]) -> list[Row]:
-    jobs: list[tuple[str, Job]] = [
-        (f"{name} on {database}", job)
+def _play_all(plan: Plan, place: Stand, tell: Callable[[str], None]) -> list[Row]:
+    parts = [
+        _Part(name, database, job)
         for name in plan.scenarios
         for database in plan.databases
         for job in SCENARIOS[name].jobs(database, quick=plan.quick)
     ]
 
-    def play(item: tuple[str, Job]) -> list[Row]:
-        tell(f"{item[0]} begins")
-        rows = item[1](stand)
-        tell(f"{item[0]}: {'holds' if all(row.holds for row in rows) else 'BROKEN'}")
+    def play(part: _Part) -> list[Row]:
+        tell(f"{part.scenario} on {part.database} begins")
+        rows = _play(part, place)
+        tell(f"{part.scenario} on {part.database}: {'holds' if all(row.holds for row in rows) else 'BROKEN'}")
         return rows
 
-    alone = [play(item) for item in jobs if item[0].split()[0] in _ALONE]
+    alone = [play(part) for part in parts if part.scenario in _ALONE]
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        together = list(pool.map(play, (item for item in jobs if item[0].split()[0] not in _ALONE)))
+        try:
+            together = list(pool.map(play, [part for part in parts if part.scenario not in _ALONE]))
+        except BaseException:
+            place.stop.set()
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
     return [row for rows in (*together, *alone) for row in rows]
+
+
+def _play(part: _Part, place: Stand) -> list[Row]:
+    """Play one part; where the portal does not play along, that is its row."""
+    try:
+        return part.job(place)
+    except (AssertionError, Broken, LookupError, OSError) as fault:
+        return [Row(part.scenario, part.database, "–", f"{type(fault).__name__}: {fault}"[:200], is_within=False)]

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 SIGNIFICANT = 0.001
 NOTICEABLE = 0.03
 RULE = (
-    f"Timing is BROKEN only where a test's p is below {SIGNIFICANT} (Kolmogorov-Smirnov or Mann-Whitney, two-sided) "
-    f"and the medians differ by more than {NOTICEABLE:.0%}: with so many requests a difference that nobody could use "
-    "can be significant, and one without significance is noise."
+    f"BROKEN is a pair only where the p of a two-sided test is below {SIGNIFICANT} (Kolmogorov-Smirnov or"
+    f" Mann-Whitney) and the medians differ by more than {NOTICEABLE:.0%}: among so many requests a difference can be"
+    " significant that nobody could use, and one without significance is noise."
 )
 
 
@@ -55,7 +55,7 @@ def kolmogorov_smirnov(first: Sequence[float], second: Sequence[float]) -> float
     scaled = (root + 0.12 + 0.11 / root) * distance
     if scaled < 0.3:
         return 1.0  # the series below converges too slowly there, to 1
-    terms = ((-1) ** (term - 1) * math.exp(-2 * (term * scaled) ** 2) for term in range(1, 101))
+    terms = ((-1.0) ** (term - 1) * math.exp(-2 * (term * scaled) ** 2) for term in range(1, 101))
     return min(1.0, max(0.0, 2 * sum(terms)))
 
 

@@ -17,12 +17,14 @@ from typing import Any
 import pytest
 import time_machine
 from flask import Flask
+from playwright.sync_api import Browser
 
 from auth_portal import schema
 from auth_portal.app import create_app
 from auth_portal.settings import Settings, load_settings
 from auth_portal.web.services import Services
 from tests.drivers import ApiDriver, BrowserDriver
+from tests.support.chromium import ChromiumUnavailable, launched_chromium
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.smtp import MailSink
 
@@ -168,6 +170,16 @@ def api(app: Flask, outbox: MailSink) -> ApiDriver:
 def browser(app: Flask, outbox: MailSink) -> BrowserDriver:
     """A browser without JavaScript."""
     return BrowserDriver(app, outbox)
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Browser]:
+    """A running Chromium; each test opens windows of its own in it."""
+    try:
+        with launched_chromium() as browser:
+            yield browser
+    except ChromiumUnavailable as error:
+        unavailable(f"no browser: {error}")
 
 
 @pytest.fixture

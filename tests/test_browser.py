@@ -10,24 +10,13 @@ from collections.abc import Callable, Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.conftest import unavailable
 from tests.drivers import wrong_code
-from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
+from tests.support.chromium import Visitor
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 
 _numbers = itertools.count()
 Visit = Callable[..., Visitor]
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A running Chromium; each test opens windows of its own in it."""
-    try:
-        with launched_chromium() as browser:
-            yield browser
-    except ChromiumUnavailable as error:
-        unavailable(f"no browser: {error}")
 
 
 @pytest.fixture(scope="module")

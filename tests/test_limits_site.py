@@ -236,4 +236,3 @@ def test_a_site_that_is_full_says_so_in_the_log_once_a_minute(
     clock.shift(1)
     api.send(ADA)
     assert alarms.calls == [line] * 2
-

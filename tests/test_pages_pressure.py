@@ -16,6 +16,7 @@ from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from auth_portal.signin import proof_of_work
+from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.proof_of_work import LIFETIME, ProofOfWork
 from tests.conftest import NOW, SECRET_KEY, Made, services_of
@@ -220,7 +221,7 @@ def test_a_solution_outlives_a_change_of_the_secret_and_so_does_its_use(
 
 
 def test_no_proof_passes_a_full_inbox(app: Flask, browser: BrowserDriver, outbox: MailSink) -> None:
-    """OTP-20: it has had its letters; who holds one of them waits, and the proof is still good for another address."""
+    """OTP-20: it has had its letters; who holds one of them waits, and the proof stays good for another address."""
     owner = BrowserDriver(app, outbox, ELSEWHERE)
     assert [owner.ask(ADA).status_code for _ in range(3)] == [303, 303, 429]
     assert "data-puzzle" not in owner.page
@@ -281,11 +282,39 @@ def test_asking_too_soon_costs_no_proof(make_app: Made, outbox: MailSink) -> Non
     assert go_on(browser, second, BOB).location == "/login/code"
 
 
-def test_where_there_is_room_a_bad_proof_does_no_harm(app: Flask, outbox: MailSink) -> None:
-    """As if none was given."""
-    for number, proof in enumerate(("nonsense", encoded({}))):
-        browser = other_browser(app, outbox, f"198.51.100.{number}")
-        assert go_on(browser, proof).location == "/login/code"
+def test_where_there_is_room_a_bad_or_spent_proof_does_no_harm(
+    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """As if none was given: after five minutes there is room for one more, and the ticket is still spent."""
+    app = make_app(sends_per_source_per_hour=12, resend_after=0)
+    browser = BrowserDriver(app, outbox, HERE)
+    while browser.ask(ADA).status_code == 303:
+        pass
+    spent = proof_for(browser.page)
+    assert go_on(browser, spent).location == "/login/code"
+    for bad in (spent, "nonsense", encoded({})):
+        assert go_on(browser, bad).status_code == 429
+        clock.shift(300)
+        assert go_on(browser, bad).location == "/login/code"
+
+
+def test_a_spent_solution_stays_spent_for_as_long_as_it_would_be_good(
+    browser: BrowserDriver, clock: time_machine.Traveller
+) -> None:
+    proof = proof_for(browser.page)
+    assert go_on(browser, proof).location == "/login/code"
+    for _ in range(6):
+        clock.shift(LIFETIME / 6)
+        assert go_on(browser, proof, BOB).status_code == 429
+
+
+def test_a_ticket_is_locked_in_one_order_with_the_other_buckets(app: Flask) -> None:
+    """Else two sends with one solution could wait for each other."""
+    limits = services_of(app).limits
+    for number in range(50):
+        keys = [bucket.key for bucket in limits.buckets(parse_email(f"p{number}@example.com"), HERE, str(number))]
+        assert len(keys) == 4
+        assert keys == sorted(keys)
 
 
 HOSTILE = {

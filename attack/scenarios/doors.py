@@ -1,4 +1,4 @@
-"""Both doors in turn: every other code is asked for and guessed at on the pages, by a new browser each time (BUD-05)."""
+"""Both doors in turn: every other code is asked for and guessed at on the pages, by a new browser (BUD-05)."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from functools import partial
 from itertools import cycle
 
 from attack.client import BrowserDoor, JsonDoor
+from attack.databases import Database
 from attack.people import Door, Owner, sources
-from attack.portals import NO_LIMITS, Database, Portal, Stand
+from attack.portals import NO_LIMITS, Portal, Stand
 from attack.report import Row
 from attack.scenarios import Job
 from attack.scenarios.guessing import SPANS, besiege, come_back, expected, row_of_active
+
+NOTE = "doors: as guessing; every other code is asked for and guessed at in a new browser instead of the JSON API."
 
 
 def jobs(database: Database, *, quick: bool) -> list[Job]:  # noqa: ARG001  a month says all: windows are alike
@@ -20,7 +23,7 @@ def jobs(database: Database, *, quick: bool) -> list[Job]:  # noqa: ARG001  a mo
 
 
 def _play(stand: Stand, database: Database) -> list[Row]:
-    with stand.portal(database, **NO_LIMITS) as portal:
+    with stand.portal(database, NO_LIMITS) as portal:
         owner = Owner(portal, "ada@attack.example")
         browser = portal.browser("198.51.100.1")
         owner.register(browser)

@@ -11,27 +11,34 @@ from collections.abc import Iterator
 from functools import partial
 
 from attack.clock import DAY, HOUR, MINUTE
+from attack.databases import Database
 from attack.people import LONG, Owner, callers
-from attack.portals import SEND_LIMITS, Database, Portal, Stand
+from attack.portals import SEND_LIMITS, Portal, Stand
 from attack.report import Row
 from attack.scenarios import Job
 
+NOTE = (
+    "flooding: production send limits, a request every two minutes; the owner takes 45 s from asking to typing."
+    " Allowed are 20 short codes at once and 20 a day, those of her known browser, and a long one every ten minutes."
+)
 _SOURCES = 200
 _EVERY = 2 * MINUTE
 _TYPING_S = 45
 """From asking to the last digit: she goes to her mailbox and back."""
 _AT_ONCE = _A_DAY = 20
 """Short codes that an inbox is sent for unknown devices: so many at once, then as many each day."""
+_NOTICES, _NOTICES_A_DAY = 0, 6
+"""Letters without a code: of sign-ins on new devices at most five a day, of wrong codes one."""
 _LONG_A_DAY = DAY // (10 * MINUTE)
 
 
 def jobs(database: Database, *, quick: bool) -> list[Job]:
     """One."""
-    return [partial(_play, database=database, days=3 if quick else 30)]
+    return [partial(_play, database=database, days=2 if quick else 30)]
 
 
 def _play(stand: Stand, database: Database, days: int) -> list[Row]:
-    with stand.portal(database, **SEND_LIMITS) as portal:
+    with stand.portal(database, SEND_LIMITS) as portal:
         owner = Owner(portal, "ada@attack.example")
         known = portal.browser("198.51.100.1")
         owner.register(known)
@@ -45,6 +52,7 @@ def _play(stand: Stand, database: Database, days: int) -> list[Row]:
             else:
                 next(attackers).ask(owner.email)
         letters = Counter(len(code) for code in portal.letters.codes(owner.email))
+        letters[_NOTICES] = portal.letters.count(owner.email) - letters.total()
     return [_row(database, owner, days, letters)]
 
 
@@ -63,15 +71,16 @@ def _moments(portal: Portal, days: int) -> Iterator[bool]:
 
 def _row(database: Database, owner: Owner, days: int, letters: Counter[int]) -> Row:
     """Beside the codes, her own at the known browser count: it has send limits of its own."""
-    short = sum(count for length, count in letters.items() if length < LONG)
+    short = letters.total() - letters[LONG] - letters[_NOTICES]
     most_short = _AT_ONCE + _A_DAY * days + days
     most_long = _LONG_A_DAY * days + 1
+    most_notices = _NOTICES_A_DAY * (days + 1)
     return Row(
-        f"flooding an inbox for {days} days from {_SOURCES} sources, owner signs in daily at a known and a new browser",
+        f"flooding an inbox for {days} days from {_SOURCES} sources, daily sign-ins at a known and a new browser",
         database,
-        f"{most_short:,} letters with short codes, {most_long:,} with long ones",
-        f"{short:,} and {letters[LONG]:,}; she had to ask again {owner.asked_again} times, a shared code having ended",
-        short <= most_short and letters[LONG] <= most_long,
+        f"{most_short:,} letters with short codes, {most_long:,} with long ones, {most_notices} notices",
+        f"{short:,}, {letters[LONG]:,} and {letters[_NOTICES]}; {owner.asked_again} codes ended before she typed",
+        short <= most_short and letters[LONG] <= most_long and letters[_NOTICES] <= most_notices,
         owner.tried,
         owner.succeeded,
     )

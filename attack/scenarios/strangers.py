@@ -10,17 +10,19 @@ from functools import partial
 
 from attack.client import JsonDoor
 from attack.clock import MINUTE
+from attack.databases import Database
 from attack.people import GUESSES, Door, Guesses, Owner, sources, wrong
-from attack.portals import SEND_LIMITS, Database, Portal, Stand
+from attack.portals import SEND_LIMITS, Portal, Stand
 from attack.report import Row
 from attack.scenarios import Job
 from attack.scenarios.burst import done
 from tests.support.api import in_parallel
 
+NOTE = "strangers: production send limits; 200 guesses at each code before its owner types four wrong ones, then it."
 _STRANGERS = 200
 _AT_ONCE = 25
 _MOST = {"JSON": 2, "pages": 0}
-"""Guesses that strangers have at one code; a code that a browser asked for cannot be guessed at without its cookie."""
+"""Guesses that strangers have at one code; at one that a browser asked for there is none without its cookie."""
 
 
 def jobs(database: Database, *, quick: bool) -> list[Job]:
@@ -29,7 +31,7 @@ def jobs(database: Database, *, quick: bool) -> list[Job]:
 
 
 def _play(stand: Stand, database: Database, rounds: int) -> list[Row]:
-    with stand.portal(database, workers=2, threads=8, **SEND_LIMITS) as portal:
+    with stand.portal(database, SEND_LIMITS, workers=2, threads=8) as portal:
         return [
             _besiege(portal, database, "JSON", lambda: portal.json("198.51.100.1"), rounds),
             _besiege(portal, database, "pages", lambda: portal.browser("198.51.100.1"), rounds),

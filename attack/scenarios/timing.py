@@ -19,14 +19,16 @@ from itertools import combinations, cycle
 import psycopg
 
 from attack.client import Answer, JsonDoor
+from attack.databases import Database
 from attack.looks import look_of
 from attack.people import sources, wrong
-from attack.portals import SEND_LIMITS, Database, Portal, Stand
+from attack.portals import SEND_LIMITS, Portal, Stand
 from attack.report import Row
+from attack.samples import NOTICEABLE, RULE, SIGNIFICANT, compare
 from attack.scenarios import Job
-from attack.samples import NOTICEABLE, SIGNIFICANT, compare
 from bench.users import address, fill_portal
 
+NOTE = f"timing: {RULE}"
 _CLASSES = ("known", "unknown", "suspended")
 _STEPS = ("send", "wrong verify")
 _PAGES = 10
@@ -40,13 +42,13 @@ Looks = defaultdict[str, defaultdict[str, set[str]]]
 
 def jobs(database: Database, *, quick: bool) -> list[Job]:
     """One; it must have the machine for itself."""
-    return [partial(_play, database=database, requests=250 if quick else 2_000)]
+    return [partial(_play, database=database, requests=200 if quick else 2_000)]
 
 
 def _play(stand: Stand, database: Database, requests: int) -> list[Row]:
     each = requests + _WARM_UP + _PAGES
     looks: Looks = defaultdict(lambda: defaultdict(set))
-    with stand.portal(database, real_time=True, **SEND_LIMITS, **_OUT_OF_THE_WAY) as portal:
+    with stand.portal(database, {**SEND_LIMITS, **_OUT_OF_THE_WAY}, real_time=True) as portal:
         fill_portal(portal.database_url, 2 * each)
         known, suspended, unknown = (
             [address(number + 1) for number in range(begin, begin + each)] for begin in (0, each, 2 * each)

@@ -1,4 +1,4 @@
-"""How gunicorn serves the portal here: by the portal's own settings, with connections that outlive the plays."""
+"""How gunicorn serves the portal here: as production does, with connections that outlive the plays."""  # noqa: N999
 
 import runpy
 from pathlib import Path
@@ -14,7 +14,7 @@ keepalive = 3_600
 
 def post_fork(server: Any, worker: Any) -> None:
     """Let the worker live by the players' clock. The master does not: it waits for its workers by the real one."""
-    from wsgi import witness
+    from wsgi import app
 
-    witness.start_clock()
+    app.extensions["witness"].start_clock()
     _OWN["post_fork"](server, worker)

@@ -12,4 +12,6 @@ from attack.served.witness import Witness
 ROOT = Path(__file__).resolve().parents[2]
 
 app: Flask = runpy.run_path(str(ROOT / "wsgi.py"))["app"]
-witness = Witness(app, Clock(Path(os.environ["ATTACK_CLOCK"])))
+app.extensions["witness"] = Witness(
+    app, Clock(Path(os.environ["ATTACK_CLOCK"])), counts_site="ATTACK_COUNTS_SITE" in os.environ
+)

@@ -9,10 +9,16 @@ from sqlalchemy import Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_portal.db import Model, UTCDateTime
+from auth_portal.settings import LONG_CODE_LENGTH
 
+IN_LEDGER = f"consumed_at IS NULL AND code_length < {LONG_CODE_LENGTH}"
+"""What an account's ledger counts. Long codes, of which a flood makes as many as it likes, are not even read.
+
+A query must repeat the words of a partial index to be answered from it.
+"""
+_IS_USED = "consumed_at IS NOT NULL"
 _IS_UNANSWERED = "consumed_at IS NULL"
 _IS_FAILED = "attempts + foreign_attempts > 0 AND consumed_at IS NULL AND device_id IS NULL"
-"""The two partial indexes of the site's budget; a query must repeat the words to be answered from them."""
 
 
 def _partial(condition: str) -> dict[str, Any]:
@@ -36,12 +42,13 @@ class Challenge(Model):
 
     __tablename__ = "challenge"
     __table_args__ = (
-        Index(None, "account"),
+        Index("ix_challenge_ledger", "account", **_partial(IN_LEDGER)),
+        Index("ix_challenge_used", "account", "consumed_at", **_partial(_IS_USED)),
         Index(None, "destination", "caller", "sent_at"),
+        Index(None, "destination", "expires_at"),
         Index(None, "caller", "sent_at"),
         Index(None, "expires_at"),
         Index(None, "seed", **_partial("seed IS NOT NULL")),
-        Index("ix_challenge_shared", "destination", "expires_at", **_partial("seed IS NOT NULL")),
         Index("ix_challenge_unanswered", "code_length", "expires_at", **_partial(_IS_UNANSWERED)),
         Index("ix_challenge_failed", "code_length", "expires_at", **_partial(_IS_FAILED)),
     )

@@ -79,11 +79,14 @@ LIVING_SHARED = (
     .limit(1)
 )
 OPEN_SHARED = insert(Table)
-WITHDRAW_FIRST = delete(Table).where(_BY_ID, Table.send_count == bindparam("send_count"))
+_IS_THIS_LETTER = and_(_BY_ID, Table.send_count == bindparam("given_send_count"))
+WITHDRAW_FIRST = delete(Table).where(_IS_THIS_LETTER, Table.attempts == 0, Table.foreign_attempts == 0)
+# Whoever guessed while the letter was on its way did so at the account's expense.
+WITHDRAW_GUESSED = (
+    update(Table).where(_IS_THIS_LETTER).values(expires_at=bindparam("now"), sent_at=bindparam("earlier"))
+)
 WITHDRAW_REPEAT = (
-    update(Table)
-    .where(_BY_ID, Table.send_count == bindparam("send_count"))
-    .values(send_count=Table.send_count - 1, sent_at=bindparam("earlier"))
+    update(Table).where(_IS_THIS_LETTER).values(send_count=Table.send_count - 1, sent_at=bindparam("earlier"))
 )
 WITHDRAW_SHARED = delete(Table).where(_BY_SEED)
 

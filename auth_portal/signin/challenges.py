@@ -151,15 +151,18 @@ class Statements:
         return challenge_of(row) if row else None
 
     @staticmethod
-    def withdraw(connection: Connection, challenge: Challenge, sent_at: datetime) -> None:
-        """Undo an opening whose letter did not leave; a challenge that had earlier letters lives on."""
-        values = {"given_id": challenge.id, "send_count": challenge.send_count}
+    def withdraw(connection: Connection, challenge: Challenge, sent_at: datetime, now: datetime) -> None:
+        """Undo an opening whose letter did not leave; a challenge that had earlier letters lives on.
+
+        Guesses that were made at it meanwhile stay counted. ``sent_at``: so long ago that the caller may ask again.
+        """
+        values = {"given_id": challenge.id, "given_send_count": challenge.send_count}
         if challenge.shared_seed is not None:
             connection.execute(sql.WITHDRAW_SHARED, {"given_seed": challenge.shared_seed})
-        elif challenge.send_count == 1:
-            connection.execute(sql.WITHDRAW_FIRST, values)
-        else:
+        elif challenge.send_count > 1:
             connection.execute(sql.WITHDRAW_REPEAT, values | {"earlier": sent_at})
+        elif connection.execute(sql.WITHDRAW_FIRST, values).rowcount == 0:
+            connection.execute(sql.WITHDRAW_GUESSED, values | {"earlier": sent_at, "now": now})
 
     @staticmethod
     def take_attempt(

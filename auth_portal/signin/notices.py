@@ -11,10 +11,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select, text
 
 from auth_portal.db import autocommit, utcnow
 from auth_portal.models import Challenge
+from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
@@ -118,6 +119,6 @@ _FAILED = select(func.coalesce(func.sum(Challenge.attempts + Challenge.foreign_a
     Challenge.account == bindparam("account"),
     Challenge.code_length == bindparam("length"),
     Challenge.expires_at > bindparam("since"),
-    Challenge.consumed_at.is_(None),
     Challenge.device_id.is_(None),
+    text(IN_LEDGER),
 )

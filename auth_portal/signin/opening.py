@@ -14,6 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, text
 
 from auth_portal.db import UTCDateTime
+from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.prepared import Prepared
 from auth_portal.settings import (
     DEVICE_BUDGET,
@@ -78,13 +79,14 @@ class OpeningSql:
             ORDER BY sent_at DESC LIMIT 1
         ), asking AS (
             SELECT {device if knows_device else "NULL"} AS device_id,
-                (SELECT max(consumed_at) FROM challenge WHERE account = :account) AS succeeded_at
+                (SELECT max(consumed_at) FROM challenge WHERE account = :account AND consumed_at IS NOT NULL)
+                    AS succeeded_at
         ), entry AS (
             SELECT device_id, code_length, expires_at,
                 CASE WHEN expires_at > :released AND attempts < attempts_allowed
                     THEN attempts_allowed + foreign_allowed ELSE attempts + foreign_attempts END AS held
             FROM challenge
-            WHERE account = :account AND consumed_at IS NULL AND code_length < {LONG_CODE_LENGTH}
+            WHERE account = :account AND {IN_LEDGER}
         ), ledger AS (
             SELECT {self._sums()} FROM asking LEFT JOIN entry ON true
         ), chosen AS MATERIALIZED (
@@ -94,11 +96,12 @@ class OpeningSql:
                 ELSE {_LONG} END AS rung
             FROM asking, ledger
         ), granted AS (
-            SELECT device_id, rung, room, CASE rung WHEN {_LONG} THEN :attempts
-                ELSE {self._least}(:attempts, room, CASE rung WHEN {_ON_DEVICE} THEN room ELSE run_room END) END AS own
-            FROM (SELECT device_id, rung, {MOST_FAILURES} - run AS run_room,
-                CASE rung WHEN {_ON_DEVICE} THEN {DEVICE_BUDGET} - on_device {self._rooms()} END AS room
-                FROM chosen) AS found
+            SELECT device_id, rung, room, CASE rung
+                WHEN {_LONG} THEN :attempts
+                WHEN {_ON_DEVICE} THEN {self._least}(:attempts, room)
+                ELSE {self._least}(:attempts, room, {MOST_FAILURES} - run) END AS own
+            FROM (SELECT device_id, rung, run, CASE rung
+                WHEN {_ON_DEVICE} THEN {DEVICE_BUDGET} - on_device {self._rooms()} END AS room FROM chosen) AS found
         )
         INSERT INTO challenge (id, account, device_id, channel, destination, caller, network, device, key_id,
             code_length, attempts, attempts_allowed, foreign_attempts, foreign_allowed, send_count,

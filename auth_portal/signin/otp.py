@@ -250,7 +250,8 @@ class OtpService:
         """Take back what was not delivered: a retry is possible at once, an older letter's code lives on."""
         challenge = opened.challenge
         with self._engine.begin() as connection:
-            self._statements.withdraw(connection, challenge, challenge.sent_at - self._settings.resend_after)
+            earlier = challenge.sent_at - self._settings.resend_after
+            self._statements.withdraw(connection, challenge, earlier, utcnow())
             self._limits.refund(connection, opened.buckets)
 
     def _take_attempt(

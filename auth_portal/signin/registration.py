@@ -13,12 +13,13 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
 from auth_portal.models import Challenge, Identifier, Registration, User
+from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
@@ -130,7 +131,8 @@ class RegistrationService:
                 connection.execute(insert(Identifier), _identifier(proof, user_id))
                 # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
                 former = account_key(self._keyring, Destination(proof.channel, proof.destination))
-                connection.execute(_ADOPT_LEDGER, {"former": former, "user_id": user_id})
+                for adopt in _ADOPT_LEDGER:
+                    connection.execute(adopt, {"former": former, "user_id": user_id})
                 profile = Profile(user_id, first_name, last_name, proof.destination, locale, now)
                 return self._sessions.open_session(connection, profile, caller)
         except IntegrityError as error:
@@ -176,5 +178,11 @@ _COMPLETE = (
     .values(completed_at=bindparam("now"))
     .returning(Registration.channel, Registration.destination, Registration.created_at)
 )
-_ADOPT_LEDGER = update(Challenge).where(Challenge.account == bindparam("former")).values(account=bindparam("user_id"))
+# Two, because each of these has an index: an account may have any number of long codes, which count for nothing.
+_ADOPT_LEDGER = [
+    update(Challenge)
+    .where(Challenge.account == bindparam("former"), text(which))
+    .values(account=bindparam("user_id"))
+    for which in (IN_LEDGER, "consumed_at IS NOT NULL")
+]
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

@@ -5,11 +5,12 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, Engine, Executable, and_, delete, exists, or_, update
+from sqlalchemy import ColumnElement, Delete, Engine, Update, and_, delete, exists, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from auth_portal.db import utcnow
 from auth_portal.models import Challenge, KnownDevice, Registration, SendLimit, Session
+from auth_portal.settings import LONG_CODE_LENGTH
 from auth_portal.signin.limits import SendLimits
 
 KEEP_CHALLENGES = timedelta(days=1)
@@ -20,28 +21,39 @@ KEEP_REGISTRATIONS = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=30)
 PRUNE_EVERY_S = 3_600
 """How often the portal prunes by itself, whichever process it is."""
+_BATCH = 1_000
 
 
 def prune(engine: Engine) -> dict[str, int]:
     """Delete what is past its time; says how many rows of each kind. Refresh tokens go with their session."""
     now = utcnow()
-    statements: dict[str, Executable] = {
-        "challenges": delete(Challenge).where(_is_over(now)),
-        "addresses of challenges": update(Challenge)
-        .where(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
-        .values(destination="", caller="", network="", device=""),
-        "registrations": delete(Registration).where(Registration.expires_at < now - KEEP_REGISTRATIONS),
-        "send limits": delete(SendLimit).where(SendLimit.spent_until < int(now.timestamp() * 1000)),
-        "known devices": delete(KnownDevice).where(KnownDevice.expires_at < now),
-        "sessions": delete(Session).where(
-            or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
+    is_forgotten = and_(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
+    is_ended = or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
+    nobody = {"destination": "", "caller": "", "network": "", "device": ""}
+    return {
+        "challenges": _in_batches(engine, delete(Challenge), Challenge.id, _is_over(now)),
+        "addresses of challenges": _in_batches(engine, update(Challenge).values(nobody), Challenge.id, is_forgotten),
+        "registrations": _in_batches(
+            engine, delete(Registration), Registration.id, Registration.expires_at < now - KEEP_REGISTRATIONS
         ),
+        "send limits": _in_batches(
+            engine, delete(SendLimit), SendLimit.key, SendLimit.spent_until < int(now.timestamp() * 1000)
+        ),
+        "known devices": _in_batches(engine, delete(KnownDevice), KnownDevice.id, KnownDevice.expires_at < now),
+        "sessions": _in_batches(engine, delete(Session), Session.id, is_ended),
     }
-    removed = {}
-    for kind, statement in statements.items():
+
+
+def _in_batches(engine: Engine, change: Delete | Update, key: Any, condition: ColumnElement[bool]) -> int:
+    """Change all rows that fulfil the condition, and do not any more afterwards; a sign-in never waits for long."""
+    some = select(key).where(condition).limit(_BATCH).correlate(None)
+    total = 0
+    while True:
         with engine.begin() as connection:
-            removed[kind] = connection.execute(statement).rowcount
-    return removed
+            count = connection.execute(change.where(key.in_(some))).rowcount
+        total += count
+        if count < _BATCH:
+            return total
 
 
 def prune_if_due(engine: Engine, limits: SendLimits) -> None:
@@ -64,6 +76,7 @@ def _is_over(now: datetime) -> ColumnElement[bool]:
         exists().where(
             other.account == Challenge.account,
             other.consumed_at.is_(None),
+            other.code_length < text(str(LONG_CODE_LENGTH)),
             other.attempts + other.foreign_attempts > 0,
         ),
     )

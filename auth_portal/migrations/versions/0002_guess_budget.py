@@ -35,12 +35,13 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('approved_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.drop_index(batch_op.f('ix_challenge_caller'))
         batch_op.drop_constraint(batch_op.f('uq_challenge_channel_destination_caller'), type_='unique')
-        batch_op.create_index(batch_op.f('ix_challenge_account'), ['account'], unique=False)
+        batch_op.create_index('ix_challenge_ledger', ['account'], unique=False, sqlite_where=sa.text('consumed_at IS NULL AND code_length < 20'), postgresql_where=sa.text('consumed_at IS NULL AND code_length < 20'))
+        batch_op.create_index('ix_challenge_used', ['account', 'consumed_at'], unique=False, sqlite_where=sa.text('consumed_at IS NOT NULL'), postgresql_where=sa.text('consumed_at IS NOT NULL'))
+        batch_op.create_index(batch_op.f('ix_challenge_destination_expires_at'), ['destination', 'expires_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_challenge_caller_sent_at'), ['caller', 'sent_at'], unique=False)
         batch_op.create_index(batch_op.f('ix_challenge_destination_caller_sent_at'), ['destination', 'caller', 'sent_at'], unique=False)
         batch_op.create_index('ix_challenge_failed', ['code_length', 'expires_at'], unique=False, sqlite_where=sa.text('attempts + foreign_attempts > 0 AND consumed_at IS NULL AND device_id IS NULL'), postgresql_where=sa.text('attempts + foreign_attempts > 0 AND consumed_at IS NULL AND device_id IS NULL'))
         batch_op.create_index(batch_op.f('ix_challenge_seed'), ['seed'], unique=False, sqlite_where=sa.text('seed IS NOT NULL'), postgresql_where=sa.text('seed IS NOT NULL'))
-        batch_op.create_index('ix_challenge_shared', ['destination', 'expires_at'], unique=False, sqlite_where=sa.text('seed IS NOT NULL'), postgresql_where=sa.text('seed IS NOT NULL'))
         batch_op.create_index('ix_challenge_unanswered', ['code_length', 'expires_at'], unique=False, sqlite_where=sa.text('consumed_at IS NULL'), postgresql_where=sa.text('consumed_at IS NULL'))
 
     with op.batch_alter_table('send_limit', schema=None) as batch_op:
