@@ -23,6 +23,7 @@ from attack.clock import Clock
 _TIMEOUT_S = 60
 _HIDDEN = re.compile(r'<input(?=[^>]* type="hidden")(?=[^>]* name="([^"]+)")(?=[^>]* value="([^"]*)")[^>]*>')
 _LENGTH = re.compile(r'data-code="(\d+)"')
+_LIVES_FOR = re.compile(r'data-expires-in="(\d+)"')
 _AGENT = "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0"
 
 
@@ -137,10 +138,11 @@ class Client:
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """A code that was sent: the handle to its challenge and its length."""
+    """A code that was sent: the handle to its challenge, its length, and how long a page says that it lives."""
 
     challenge: str
     length: int
+    lives_for_s: int = 0
 
 
 class JsonDoor:
@@ -192,9 +194,11 @@ class BrowserDoor:
         if answer.status != 303:
             raise Broken(f"POST /login: {answer.status} {answer.text[:300]}")
         self.open(answer.header("location") or "")
-        length = _LENGTH.search(self._page)
+        length, lives_for = _LENGTH.search(self._page), _LIVES_FOR.search(self._page)
         challenge = self._hidden().get("challenge")
-        return Sent(challenge, int(length[1])) if length and challenge else None
+        if length is None or lives_for is None or challenge is None:
+            return None
+        return Sent(challenge, int(length[1]), int(lives_for[1]))
 
     def enter(self, email: str, code: str, challenge: str | None) -> Answer:  # noqa: ARG002  as the JSON door has it
         """Enter a code on a page that waits for this challenge."""

@@ -1,4 +1,4 @@
-"""How attackers and owners act in tests of the guess budget: codes from networks of their own, and guesses at them."""
+"""How attackers and owners act in tests of the guess budget: codes from networks of their own, and guesses."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ class Visitor:
         return sent
 
     def browse(self, browser: BrowserDriver | None = None) -> tuple[BrowserDriver, str]:
-        """Have a code sent to a browser, a new one unless it is given; that browser, on the code's page, and the code."""
+        """Have a code sent to a browser, a new one unless it is given; that browser and the code."""
         services_of(self.app).background.wait()
         browser = browser or BrowserDriver(self.app, self.outbox, new_address())
         assert browser.ask(self.email).location == "/login/code"
@@ -85,7 +85,7 @@ class Visitor:
         return browser, code
 
     def use_up(self, most: int = MOST_DIGITS, guesses: int = 6) -> Sent:
-        """Ask for codes and make every guess at them, as long as they have fewer than ``most`` digits; the next one."""
+        """Ask for codes and make every guess at them while they have fewer than ``most`` digits; the next one."""
         while (sent := self.send()).length < most:
             sent.guess_wrong(guesses)
         return sent

@@ -82,6 +82,7 @@ def test_a_key_that_is_not_honoured_gives_no_code(ring: KeyRing, key_id: str) ->
 
 
 def test_no_code_matches_where_there_is_none() -> None:
+    """OTP-25."""
     assert not codes_match(None, "1234")
     assert codes_match("0123", "0123")
     assert not codes_match("0123", "123")

@@ -108,6 +108,19 @@ def test_a_letter_is_an_alternative_of_text_and_html_with_the_same_code(locale: 
 
 
 @IN_BOTH
+def test_a_letter_says_what_the_code_does_who_asked_and_to_keep_it(locale: str, letter: Send) -> None:
+    """OTP-29: service, purpose, lifetime, time and coarse origin, and never to give it to anybody."""
+    mail = letter(locale=locale, public_url=PORTAL, brand_name="Acme")
+    keep = {"tr": "Kodu kimseyle paylaşmayın.", "en": "Do not give it to anybody."}[locale]
+    device = {"tr": "Windows üzerinde Firefox", "en": "Firefox on Windows"}[locale]
+    facts = ["Acme", "signin.example", "10 ", device, "192.0.2.x", TO, keep]
+    for part in (text_of(mail), words_of(mail)):
+        assert [fact for fact in facts if fact not in part] == []
+        assert re.search(r"\d\d:\d\d UTC", part)
+        assert "192.0.2.7" not in part
+
+
+@IN_BOTH
 @pytest.mark.parametrize("code", ["0471", "04711234", LONG])
 def test_the_code_comes_first_and_plain_digits_last(code: str, locale: str, letter: Send) -> None:
     """MAIL-12, MAIL-14: what looks for a code in a letter finds no other digits before it."""

@@ -9,8 +9,10 @@ import pytest
 from click.testing import CliRunner
 
 from auth_portal.cli import portal
-from auth_portal.settings import ROOT, Settings
+from auth_portal.settings import PROFILES, ROOT, Settings, load_settings, yearly_bound, yearly_bound_with_spare
+from tests.conftest import environment
 
+SECURITY = ROOT / "docs" / "security.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], key=str)
 
 
@@ -32,3 +34,52 @@ def test_every_make_target_of_the_readme_exists() -> None:
     assert {"run", "test", "lint", "bench", "help"} <= targets
     named = set(re.findall(r"\bmake ([a-z]+)\b", (ROOT / "README.md").read_text("utf-8"))) - {"are"}
     assert named <= targets
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_the_bounds_of_the_guess_budget_are_those_of_the_settings(profile: str) -> None:
+    """OTP-42, BUD-01."""
+    row = re.search(rf"^\| `{profile}` \|(.*)\|$", SECURITY.read_text("utf-8"), re.MULTILINE)
+    assert row is not None
+    budgets, yearly, promised, bound, with_spare = (cell.strip() for cell in row[1].split("|"))
+    ladder = _settings(guess_profile=profile).ladder
+    assert budgets == ", ".join(map(str, ladder))
+    assert [int(number) for number in yearly.split(" + ")] == [rung.most_in_a_year for rung in ladder]
+    assert float(promised) == PROFILES[profile].target
+    assert float(bound) == pytest.approx(yearly_bound(ladder), rel=0.002)
+    assert float(with_spare) == pytest.approx(yearly_bound_with_spare(ladder), rel=0.002)
+
+
+def test_the_limits_are_those_of_the_settings() -> None:
+    """OTP-42."""
+    settings, text = _settings(), " ".join(SECURITY.read_text("utf-8").split())
+    told = [
+        f"| {settings.resend_after.total_seconds():.0f} s (`RESEND_AFTER`) |",
+        f"| {settings.sends_per_inbox_per_hour} an hour, {settings.sends_per_inbox_per_day} a day |",
+        f"| {settings.sends_per_source_per_hour} an hour |",
+        f"| {settings.sends_per_site_per_hour:,} an hour |",
+        f"at most {settings.open_short_codes} short codes",
+        *(
+            f"{rung.budget:,} {'wrong guesses at four digits in 30 days' if length == 4 else 'at ' + name}"
+            for (length, rung), name in zip(settings.site_rungs.items(), ("four", "six", "eight"), strict=True)
+        ),
+    ]
+    assert [words for words in told if words not in text] == []
+
+
+def test_every_requirement_about_codes_is_cited_by_a_test_or_said_to_be_open() -> None:
+    """OTP-01 to OTP-42 and BUD-01 to BUD-07."""
+    wanted = {*(f"OTP-{number:02}" for number in range(1, 43)), *(f"BUD-{number:02}" for number in range(1, 8))}
+    tests = "".join(
+        path.read_text("utf-8") for path in ROOT.glob("tests/**/*.py") if path.name != Path(__file__).name
+    )
+    cited = set(re.findall(r"\b(?:OTP|BUD)-[0-9]{2}\b", re.sub(r"-(\d\d), -(?=\d\d)", r"-\1, OTP-", tests)))
+    open_ones = set(re.findall(r"\bOTP-[0-9]{2}\b", SECURITY.read_text("utf-8").partition("## Requirements")[2]))
+    own = {"OTP-42"}  # the tests above
+    assert wanted - cited - open_ones - own == set()
+
+
+def _settings(**overrides: object) -> Settings:
+    """Production as it is by default: without the tests' own limits."""
+    values = environment("sqlite:////nowhere/portal.db", "smtp://127.0.0.1:1", **overrides)
+    return load_settings({name: value for name, value in values.items() if "_SENDS_" not in name})

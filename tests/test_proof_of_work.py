@@ -1,4 +1,4 @@
-"""Proof of work by itself: what is a solution and what is none (OTP-40). What it opens: test_pages_pressure.py."""
+"""Proof of work by itself: what is a solution and what is none (OTP-40). What it opens: test_pages_proofs.py."""
 
 from __future__ import annotations
 

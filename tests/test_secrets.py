@@ -261,6 +261,7 @@ def test_production_answers_with_a_code_nowhere(run: Run) -> None:
 
 
 def test_a_copy_of_the_database_gives_no_code_without_the_key(run: Run) -> None:
+    """OTP-24."""
     rows = run.rows()["challenge"]
     codes = set(run.codes.values())
     guesses = set()

@@ -113,8 +113,10 @@ def _timed(door: JsonDoor, operation: str, body: Mapping[str, object]) -> tuple[
 def _without_garbage_collection() -> Iterator[None]:
     gc.collect()
     gc.disable()
-    yield
-    gc.enable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 def _look_at_pages(portal: Portal, name: str, email: str, looks: Looks) -> None:

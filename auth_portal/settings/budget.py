@@ -35,6 +35,11 @@ class Rung:
     window: timedelta
 
     @property
+    def most_in_a_year(self) -> int:
+        """How many guesses a year admits at most, however they are spread over its windows."""
+        return math.ceil(_YEAR / self.window) * self.budget
+
+    @property
     def yearly_bound(self) -> float:
         """The chance that one of a year's guesses hits, at most."""
         return self._chance(self.budget)

@@ -56,14 +56,21 @@ def _to_destination(table: Any = Table) -> ColumnElement[bool]:
     return and_(table.destination == bindparam("given_destination"), table.channel == bindparam("given_channel"))
 
 
+def _counts(table: Any = Table) -> ColumnElement[bool]:
+    """Whether a challenge may be its caller's newest. One that was sent before the clock was set back, and is spent,
+    would be for as long as the clock was ahead."""
+    was_sent = table.sent_at <= bindparam("future", type_=Table.sent_at.type)
+    return or_(was_sent, and_(is_live(table), table.attempts < table.attempts_allowed))
+
+
 _HAS_GUESSES = Table.attempts < Table.attempts_allowed
 _BY_CALLER = Table.caller == bindparam("given_caller")
 _BY_ID = Table.id == bindparam("given_id")
 _BY_SEED = Table.seed == bindparam("given_seed")
 _NEWEST_FIRST = (Table.sent_at.desc(), Table.id)
 
-NEWEST_SENT = select(*COLUMNS).where(_to_destination(), _BY_CALLER).order_by(*_NEWEST_FIRST).limit(1)
-NEWEST = select(*COLUMNS).where(_BY_CALLER).order_by(*_NEWEST_FIRST).limit(1)
+NEWEST_SENT = select(*COLUMNS).where(_to_destination(), _BY_CALLER, _counts()).order_by(*_NEWEST_FIRST).limit(1)
+NEWEST = select(*COLUMNS).where(_BY_CALLER, _counts()).order_by(*_NEWEST_FIRST).limit(1)
 GIVEN = select(*COLUMNS).where(_BY_CALLER, _BY_ID)
 OF_SEED = (
     select(*COLUMNS)
@@ -104,7 +111,7 @@ _TAKE = (
 _LAST = aliased(Table)
 _NEWEST_OWN = (
     select(_LAST.id)
-    .where(_to_destination(_LAST), _LAST.caller == bindparam("given_caller"))
+    .where(_to_destination(_LAST), _LAST.caller == bindparam("given_caller"), _counts(_LAST))
     .order_by(_LAST.sent_at.desc())
     .limit(1)
     .scalar_subquery()

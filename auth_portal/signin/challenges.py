@@ -133,11 +133,9 @@ class Statements:
             "key_id": draft.key_id,
             "attempts": draft.attempts,
             "foreign": draft.foreign_attempts,
-            "now": draft.now,
             "expires_at": draft.expires_at,
             "resend_before": draft.resend_before,
-            # A letter "sent" then was sent before the clock was set back: it must not block anybody.
-            "future": draft.now + CLOCK_SKEW,
+            **_moments(draft.now),
         }
         if devices:
             values |= device_values(devices)
@@ -145,9 +143,9 @@ class Statements:
         return challenge_of(row) if row else None
 
     @staticmethod
-    def newest(connection: Connection, destination: Destination, caller: str) -> Challenge | None:
+    def newest(connection: Connection, destination: Destination, caller: str, now: datetime) -> Challenge | None:
         """The challenge that the caller last had a letter for; it may be over."""
-        row = connection.execute(sql.NEWEST_SENT, _owner(destination, caller)).first()
+        row = connection.execute(sql.NEWEST_SENT, _owner(destination, caller) | _moments(now)).first()
         return challenge_of(row) if row else None
 
     @staticmethod
@@ -177,7 +175,7 @@ class Statements:
 
         An API caller that has the handle is the holder wherever it calls from; a browser must hold the cookie.
         """
-        values = _owner(destination, caller) | {"now": now, "length": length}
+        values = _owner(destination, caller) | _moments(now) | {"length": length}
         if challenge_id is None:
             row = sql.TAKE_OWN.first(connection, values)
         else:
@@ -212,9 +210,9 @@ class Statements:
         return sql.CONSUME.run(connection, {"given_id": challenge_id, "now": now}).rowcount == 1
 
     @staticmethod
-    def find(connection: Connection, caller: str, challenge_id: str | None) -> Challenge | None:
+    def find(connection: Connection, caller: str, challenge_id: str | None, now: datetime) -> Challenge | None:
         """The caller's challenge with this id, or its newest one; dead ones too."""
-        values = {"given_caller": caller, "given_id": challenge_id}
+        values = {"given_caller": caller, "given_id": challenge_id} | _moments(now)
         row = connection.execute(sql.NEWEST if challenge_id is None else sql.GIVEN, values).first()
         return challenge_of(row) if row else None
 
@@ -231,3 +229,8 @@ def _owner(destination: Destination, caller: str) -> dict[str, Any]:
         "given_destination": destination.value,
         "given_caller": caller,
     }
+
+
+def _moments(now: datetime) -> dict[str, Any]:
+    """``future``: a letter "sent" later was sent before the clock was set back; it must not block anybody."""
+    return {"now": now, "future": now + CLOCK_SKEW}

@@ -32,6 +32,7 @@ RELEASE_AFTER = timedelta(seconds=1)
 """How long after its end a challenge still holds its guesses: as far as the clocks of nodes may be apart."""
 
 _MOMENTS = ("now", "expires_at", "resend_before", "future")
+_IS_OPEN = "(consumed_at IS NULL AND expires_at > :now AND attempts < attempts_allowed)"
 _ON_DEVICE = -1
 _LONG = 99
 
@@ -72,10 +73,10 @@ class OpeningSql:
             AND known_device.secret_hash IN ({DEVICE_HASHES}) AND known_device.expires_at > :now LIMIT 1)"""  # noqa: S608
         return f"""
         WITH newest AS (
-            SELECT id, sent_at, consumed_at IS NULL AND expires_at > :now AND attempts < attempts_allowed
-                AND key_id IN ({self._keys}) AS lives
+            SELECT id, sent_at, {_IS_OPEN} AND key_id IN ({self._keys}) AS lives
             FROM challenge
             WHERE destination = :destination AND caller = :caller AND channel = :channel
+                AND (sent_at <= :future OR {_IS_OPEN})
             ORDER BY sent_at DESC LIMIT 1
         ), asking AS (
             SELECT {device if knows_device else "NULL"} AS device_id,

@@ -175,7 +175,7 @@ class OtpService:
         if challenge_id is not None and not _CHALLENGE_ID.fullmatch(challenge_id):
             return None
         with self._autocommit.connect() as connection:
-            return self._statements.find(connection, caller.key, challenge_id)
+            return self._statements.find(connection, caller.key, challenge_id, utcnow())
 
     def _open_challenge(self, destination: Destination, caller: Caller, ticket: str | None, now: datetime) -> _Opened:
         buckets = self._limits.buckets(destination, caller.network, ticket)
@@ -199,12 +199,12 @@ class OtpService:
                 return self._open_in_flood(connection, draft, spent)
             challenge = self._statements.open(connection, draft)
             if challenge is None:
-                raise self._too_soon(self._statements.newest(connection, destination, caller.key), now)
+                raise self._too_soon(self._statements.newest(connection, destination, caller.key, now), now)
         return _Opened(challenge, spent.filled)
 
     def _open_in_flood(self, connection: Connection, draft: challenges.Draft, spent: Spent) -> _Opened:
         """A limit is reached. Where it is only the inbox's, those who hold no code share the next one."""
-        newest = self._statements.newest(connection, draft.destination, draft.caller.key)
+        newest = self._statements.newest(connection, draft.destination, draft.caller.key, draft.now)
         if newest is not None and draft.resend_before < newest.sent_at <= draft.now:
             raise self._too_soon(newest, draft.now)
         code_left = None

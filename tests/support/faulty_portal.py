@@ -69,7 +69,9 @@ class RemoteApp:
 
     def _forward(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         request = Request(environ)
-        headers = dict(request.headers) | {"Connection": "close", "X-Test-Clock": str(self.clock)}
+        headers = dict(request.headers) | {"Connection": "close"}
+        if self.clock:
+            headers["X-Test-Clock"] = str(self.clock)
         if request.method == "POST" and self.order:
             headers["X-Test-Order"], self.order = self.order, ""
         address = request.remote_addr or ""
