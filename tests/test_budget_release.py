@@ -139,6 +139,7 @@ def test_guesses_at_a_code_whose_letter_is_still_on_the_way_count_though_it_is_r
         relay.meanwhile = guess
         assert attacker.send(ADA).status_code == 500
         assert relay.meanwhile is None, "nobody guessed"
+        services_of(app).background.wait()
         services_of(app).engine.dispose()
     assert Visitor(make_app(**budget), outbox).send().length == 20
 

@@ -260,7 +260,7 @@ def test_the_ledger_is_that_of_the_document_whatever_happens(portals: dict[str, 
     run_state_machine_as_test(
         make,
         settings=settings(
-            max_examples=40,
+            max_examples=30,
             stateful_step_count=25,
             deadline=None,
             suppress_health_check=list(HealthCheck),

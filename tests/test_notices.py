@@ -152,7 +152,7 @@ def test_wrong_codes_are_told_once_a_day_whoever_types_them(
 def test_an_account_whose_codes_get_longer_is_told_though_no_code_was_used_up(
     app: Flask, ada: BrowserDriver, api: ApiDriver, outbox: MailSink, clock: time_machine.Traveller
 ) -> None:
-    """OTP-30: one guess at each of five codes spends the budget; later slips at longer codes are not worth a letter."""
+    """OTP-30: one guess at each of five codes spends the budget; a later slip is not worth a letter."""
     for host, length in enumerate((4, 4, 4, 4, 4, 6)):
         assert subjects(app, outbox) == ([WRONG] if length == 6 else [])
         clock.shift(602 if host < 5 else DAY)

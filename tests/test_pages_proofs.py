@@ -20,7 +20,7 @@ from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.proof_of_work import LIFETIME, ProofOfWork
 from tests.conftest import NOW, SECRET_KEY, Made, services_of
 from tests.drivers import BrowserDriver
-from tests.pressure import ADA, BOB, ELSEWHERE, HERE, QUOTA, fill, go_on, other_browser
+from tests.pressure import ADA, BOB, ELSEWHERE, HERE, HOUR, QUOTA, fill, go_on, other_browser
 from tests.support.api import in_parallel
 from tests.support.puzzles import encoded, proof_for, puzzle_in, solve
 from tests.support.smtp import MailSink
@@ -70,6 +70,22 @@ def test_a_solved_puzzle_brings_the_code_once(app: Flask, browser: BrowserDriver
     assert [mail.recipients for mail in outbox.messages] == [[ADA]]
     browser.follow(answer)
     assert browser.enter(browser.code_sent_to(ADA)).location == "/register"
+
+
+def test_by_proofs_a_network_gets_its_quota_once_more_and_then_waits(
+    app: Flask, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """OTP-19, OTP-40: whoever computes faster than people type does not get to send without end."""
+    fill(app, outbox)
+    for number in range(QUOTA + 1):
+        browser, email = BrowserDriver(app, outbox, HERE), f"new{number}@example.com"
+        browser.ask(email)
+        answer = go_on(browser, proof_for(browser.page), email)
+        assert answer.status_code == (303 if number < QUOTA else 429)
+    assert "data-puzzle" not in answer.text, "a puzzle that would not help"
+    assert int(answer.headers["Retry-After"]) == HOUR // QUOTA
+    clock.shift(HOUR // QUOTA)
+    assert BrowserDriver(app, outbox, HERE).ask(ADA).status_code == 303
 
 
 @pytest.mark.parametrize("same", [True, False], ids=["one_browser", "many_browsers"])
@@ -195,7 +211,7 @@ def test_a_ticket_is_locked_in_one_order_with_the_other_buckets(app: Flask) -> N
     limits = services_of(app).limits
     for number in range(50):
         keys = [bucket.key for bucket in limits.buckets(parse_email(f"p{number}@example.com"), HERE, str(number))]
-        assert len(keys) == 4
+        assert len(keys) == 5
         assert keys == sorted(keys)
 
 

@@ -56,3 +56,17 @@ def _normal_form(text: str) -> str | None:
         return None
     value = f"{parsed.local_part.translate(_ASCII_LOWER)}@{parsed.ascii_domain}"
     return value if parsed.ascii_domain and value.isascii() and len(value) <= MAX_LENGTH else None
+
+
+def inbox_of(destination: Destination) -> str:
+    """The mailbox that an address most likely ends in, for limits only: tags are dropped, Gmail's dots too.
+
+    Never used to find a user or to share a code: on some servers ``a+b`` and ``a`` are different people.
+    """
+    if destination.channel != "email":
+        return destination.value
+    local, _at, domain = destination.value.rpartition("@")
+    local = local.partition("+")[0] or local
+    if domain in ("gmail.com", "googlemail.com"):
+        local, domain = local.replace(".", ""), "gmail.com"
+    return f"{local}@{domain}"

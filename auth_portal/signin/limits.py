@@ -20,7 +20,7 @@ from sqlalchemy import Connection
 from auth_portal.db import CLOCK_SKEW
 from auth_portal.errors import TooManyRequests
 from auth_portal.settings import Settings
-from auth_portal.signin.addresses import Destination
+from auth_portal.signin.addresses import Destination, inbox_of
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.limits_sql import LEDGER, READ, REFUND, SPEND_ONE, spend_statement
 from auth_portal.signin.proof_of_work import REMEMBERED
@@ -30,7 +30,8 @@ log = structlog.get_logger("limits")
 _HOUR = 3_600
 _DAY = 86_400
 _SITE = "site-hour"
-_PROOF = "proof"
+_PROOF, _PROOFS = "proof", "proofs-hour"
+_OF_PROOF = (_PROOF, _PROOFS)
 SITE_PARTS = 16
 """Rows that share the site's limit, so that sends to different addresses seldom wait for each other."""
 _ALARM_EVERY = timedelta(minutes=1)
@@ -95,7 +96,7 @@ class SendLimits:
         self._quotas = {kind: quota for kind, quota in quotas.items() if quota[0] > 0}
         self._spend = {
             (rows, knows): spend_statement(rows, _OWN_DEVICE if knows else None)
-            for rows in range(len(self._quotas) + 2)
+            for rows in range(len(self._quotas) + len(_OF_PROOF) + 1)
             for knows in (False, True)
         }
         self._alarm = _SiteAlarm(site)
@@ -103,7 +104,7 @@ class SendLimits:
     def buckets(self, destination: Destination, network: str, ticket: str | None = None) -> list[Bucket]:
         """The buckets of a send, in the one order in which they are locked: no two can wait for each other.
 
-        ``ticket``: of a proof of work, which is good for one send.
+        ``ticket``: of a proof of work, which is good for one send. By proofs a source gets its quota once more.
         """
         found = [
             Bucket(self._keyring.limit_key(f"{kind}:{self._subject(kind, destination, network)}"), kind, *quota)
@@ -112,6 +113,7 @@ class SendLimits:
         if ticket is not None:
             # Without a key of ours, for a ticket is a random number: it stays spent when SECRET_KEY changes.
             found.append(Bucket(digest(f"proof:{ticket}"), _PROOF, 1, int(REMEMBERED.total_seconds())))
+            found.append(self.bucket(_PROOFS, network, *self._quotas.get("source-hour", (1, _HOUR))))
         return sorted(found, key=lambda bucket: bucket.key)
 
     def bucket(self, kind: str, subject: str, quota: int, window: int) -> Bucket:
@@ -130,8 +132,8 @@ class SendLimits:
 
         ``devices``: hashes of the known-device secrets that the caller holds; where one is this destination's, its
         own buckets are filled instead, and nothing of the site's. A ticket that is spent by this passes all that is
-        full but the inbox's; one that was spent before is none. The caller's transaction must roll back what it does
-        not want.
+        full but the inbox's, as long as the source has proofs left; one that was spent before is none. The caller's
+        transaction must roll back what it does not want.
         """
         values = _values(buckets, now) | {
             "account": account_key(self._keyring, destination),
@@ -143,16 +145,18 @@ class SendLimits:
         rows = self._spend[len(buckets), bool(devices)].run(connection, values)
         written: list[tuple[str, str]] = [(row.kind, row.key) for row in rows]
         kinds = {kind for kind, _key in written}
-        device, account = next((kind, key) for kind, key in written if kind not in self._quotas and kind != _PROOF)
+        device, account = next(
+            (kind, key) for kind, key in written if kind not in self._quotas and kind not in _OF_PROOF
+        )
         if device != LEDGER:
             buckets = [bucket.of_device(device) for bucket in buckets if not bucket.is_site]
-        full = [bucket for bucket in buckets if bucket.kind not in kinds and bucket.kind != _PROOF]
+        full = [bucket for bucket in buckets if bucket.kind not in kinds]
         if any(bucket.is_site for bucket in full):
             self._alarm.ring(now)
         return Spent(
             account=account,
             filled=[bucket for bucket in buckets if bucket.kind in kinds],
-            full=[bucket for bucket in full if bucket.is_inbox or _PROOF not in kinds],
+            full=_refusing(full, has_ticket=_PROOF in kinds),
         )
 
     def _subject(self, kind: str, destination: Destination, network: str) -> str:
@@ -201,7 +205,7 @@ class SendLimits:
             limit=bucket.kind,
             quota=bucket.quota,
             window=bucket.window,
-            takes_proof=not any(bucket.is_inbox for _wait, bucket in waits),
+            takes_proof=not any(bucket.is_inbox or bucket.kind == _PROOFS for _wait, bucket in waits),
         )
 
     def _wait(self, connection: Connection, bucket: Bucket, now: datetime) -> int:
@@ -229,23 +233,19 @@ class _SiteAlarm:
         log.warning("site_limit_reached", quota=self._quota, window=_HOUR)
 
 
+def _refusing(full: Sequence[Bucket], *, has_ticket: bool) -> list[Bucket]:
+    """Which of the full buckets refuse a send: what a ticket cannot pass, and the proofs where that is why."""
+    inbox = [bucket for bucket in full if bucket.is_inbox]
+    passable = [bucket for bucket in full if not bucket.is_inbox and bucket.kind not in _OF_PROOF]
+    proofs = [bucket for bucket in full if bucket.kind == _PROOFS]
+    if not has_ticket:
+        return inbox + passable
+    return inbox + (passable + proofs if passable and proofs else [])
+
+
 def account_key(keyring: KeyRing, destination: Destination) -> str:
     """The keyed hash that stands for a destination without a user: unknown people have ledgers too (OTP-22)."""
     return keyring.limit_key(f"ledger:{destination.channel}:{destination.value}")
-
-
-def inbox_of(destination: Destination) -> str:
-    """The mailbox that an address most likely ends in, for limits only: tags are dropped, Gmail's dots too.
-
-    Never used to find a user or to share a code: on some servers ``a+b`` and ``a`` are different people.
-    """
-    if destination.channel != "email":
-        return destination.value
-    local, _at, domain = destination.value.rpartition("@")
-    local = local.partition("+")[0] or local
-    if domain in ("gmail.com", "googlemail.com"):
-        local, domain = local.replace(".", ""), "gmail.com"
-    return f"{local}@{domain}"
 
 
 def milliseconds(moment: datetime) -> int:

@@ -144,24 +144,27 @@ class OpeningSql:
         )
 
     def _site_allows(self, length: int) -> str:
-        """OTP-16: all accounts together. Counts no further than the budget, however much more there is."""
+        """OTP-16: all accounts together. Counts no further than it must, however much more there is."""
         rung = self._site_rungs.get(length)
         if rung is None:
             return ""
-        if rung.budget > MOST_COUNTED_AT_ONCE:
-            return f"AND NOT :site_spent{length}"
         of_length = f"code_length = {length} AND consumed_at IS NULL AND device_id IS NULL"
-        condition = f"""AND (
-            SELECT COALESCE(sum(failed), 0) FROM (
-                SELECT attempts + foreign_attempts AS failed FROM challenge
-                WHERE {of_length} AND attempts + foreign_attempts > 0 AND expires_at > :site_since{length}
-                LIMIT {rung.budget}) AS failures) < {rung.budget}"""  # noqa: S608  made of our own words and numbers
+        conditions = [f"NOT :site_spent{length}"]
+        if rung.budget <= MOST_COUNTED_AT_ONCE:
+            conditions = [
+                f"""(SELECT COALESCE(sum(failed), 0) FROM (
+                    SELECT attempts + foreign_attempts AS failed FROM challenge
+                    WHERE {of_length} AND attempts + foreign_attempts > 0 AND expires_at > :site_since{length}
+                    LIMIT {rung.budget}) AS failures) < {rung.budget}"""  # noqa: S608  made of our own words
+            ]
         most = self._settings.most_waiting(rung)
-        if not most:
-            return condition
-        return f"""{condition} AND (
-            SELECT count(*) FROM (
-                SELECT 1 FROM challenge WHERE {of_length} AND expires_at > :now LIMIT {most}) AS waiting) < {most}"""  # noqa: S608
+        if 0 < most <= MOST_COUNTED_AT_ONCE:
+            conditions.append(
+                f"""(SELECT count(*) FROM (
+                    SELECT 1 FROM challenge WHERE {of_length} AND expires_at > :now LIMIT {most})
+                    AS waiting) < {most}"""  # noqa: S608  made of our own words
+            )
+        return " ".join(f"AND {condition}" for condition in conditions)
 
     def _prepare(self, statement: str) -> Prepared:
         moments = (*_MOMENTS, *self._moments(datetime.min.replace(year=2000)))

@@ -20,13 +20,13 @@ from auth_portal.db import autocommit, utcnow
 from auth_portal.errors import CodeRefused, InvalidInput, ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
-from auth_portal.signin.addresses import Destination
+from auth_portal.signin.addresses import Destination, inbox_of
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.codes import codes_match, derive_code
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.flood import open_shared
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits, Spent, account_key, inbox_of
+from auth_portal.signin.limits import Bucket, SendLimits, Spent, account_key
 from auth_portal.signin.links import link_of, not_me_link_of
 from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.proof_of_work import ProofOfWork

@@ -21,7 +21,7 @@ from auth_portal.settings import Rung, Settings
 log = structlog.get_logger("site_ledger")
 
 MOST_COUNTED_AT_ONCE = 200
-"""Up to this budget the statement that opens a challenge counts by itself, to the guess."""
+"""Up to this many, the statement that opens a challenge counts guesses and waiting codes by itself, to the last."""
 _LEAST_PAUSE_S = 1.0
 _MOST_OF_THE_TIME = 0.02
 

@@ -36,7 +36,10 @@ def html_of(message: ReceivedMail | EmailMessage) -> str:
 
 
 def code_in(message: ReceivedMail | EmailMessage) -> str:
-    """Return the one line of the text/plain part that is only a code, a long one without its gaps; else AssertionError."""
+    """Return the code, a long one without its gaps: the only line of the text/plain part with nothing else.
+
+    AssertionError where there are several, or none.
+    """
     text = text_of(message)
     found = _CODE_LINE.findall(text)
     if len(found) != 1:
