@@ -95,9 +95,7 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
     services = app.extensions["auth_portal"]
     services.engine.dispose(close=False)
-    services.background.every(
-        retention.PRUNE_EVERY_S, lambda: retention.prune_if_due(services.engine, services.limits)
-    )
+    services.upkeep.every(retention.PRUNE_EVERY_S, lambda: retention.prune_if_due(services.engine, services.limits))
 
 
 def child_exit(_server: Any, worker: Any) -> None:

@@ -88,7 +88,9 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
     deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
     notices = NoticeService(engine, settings, keyring, limits, deliverer, background.later)
-    site = SiteLedger(engine, settings, background.later)
+    # Apart from letters: while a relay is slow, the ledger is read all the same.
+    upkeep = Background()
+    site = SiteLedger(engine, settings, upkeep.later)
     entry = EntryService(engine, settings, sessions, registrations, notices)
     return Services(
         settings=settings,
@@ -101,9 +103,10 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         limits=limits,
         site_ledger=site,
         proofs=proofs,
-        otp=OtpService(engine, settings, keyring, limits, site, proofs, entry, notices, deliverer),
+        otp=OtpService(engine, settings, keyring, limits, site, proofs, entry, notices, deliverer, background.later),
         links=LinkService(engine, keyring, entry),
         background=background,
+        upkeep=upkeep,
         mailbox=caught,
     )
 

@@ -10,7 +10,7 @@ import pytest
 import time_machine
 
 from tests.conftest import Made
-from tests.drivers import ApiDriver, outcome, wrong_code
+from tests.drivers import ApiDriver, data_of, outcome, wrong_code
 from tests.support.smtp import MailSink
 
 ADA = "ada@example.com"
@@ -122,3 +122,54 @@ def test_a_caller_that_used_up_its_own_code_gets_no_guess_at_somebody_elses(
     clock.shift(1)
     api.send(ADA)
     assert outcome(stranger.login(ADA, api.code_sent_to(ADA))) == REFUSED
+
+
+def test_a_success_of_the_owner_refunds_no_guess_of_strangers(api: ApiDriver, clock: time_machine.Traveller) -> None:
+    """9.6, rule 4: else somebody who waits for her daily sign-in would have a guess a day for nothing."""
+    lengths = []
+    for day in range(8):
+        sent = data_of(api.send(ADA))
+        lengths.append(sent["codeLength"])
+        code = api.code_sent_to(ADA)
+        api.at(f"203.0.113.{day}").login(ADA, wrong_code(code))
+        assert api.login(ADA, code, challengeId=sent["challengeId"]).status_code == 200
+        clock.shift(86_400)
+    assert lengths == [4] * 5 + [6] * 3
+
+
+@pytest.mark.parametrize(("by_handle", "left"), [(True, 1), (False, 5)])
+def test_with_a_handle_a_success_refunds_only_what_was_guessed_with_it(
+    api: ApiDriver, clock: time_machine.Traveller, by_handle: bool, left: int
+) -> None:
+    """9.6, rule 4: four wrong ones from the same network without it are a neighbour's, unless nobody has a handle."""
+    sent = data_of(api.send(ADA))
+    code = api.code_sent_to(ADA)
+    guess(api, code, 4)
+    extra = {"challengeId": sent["challengeId"]} if by_handle else {}
+    assert api.login(ADA, code, **extra).status_code == 200
+    clock.shift(3_600)
+    assert data_of(api.send(ADA))["codeLength"] == 4
+    code = api.code_sent_to(ADA)
+    guess(api, code, left - 1)
+    assert api.login(ADA, code).status_code == 200
+
+
+def test_what_the_owner_mistypes_with_the_handle_costs_nothing(api: ApiDriver, clock: time_machine.Traveller) -> None:
+    """9.6, rule 4."""
+    for _ in range(3):
+        sent = data_of(api.send(ADA))
+        code = api.code_sent_to(ADA)
+        guess(api, code, 4, challengeId=sent["challengeId"])
+        assert api.login(ADA, code, challengeId=sent["challengeId"]).status_code == 200
+        clock.shift(3_600)
+    assert data_of(api.send(ADA))["codeLength"] == 4
+
+
+def test_a_right_guess_from_another_network_is_no_wrong_one(
+    api: ApiDriver, stranger: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    """9.6, rule 4: whoever signs in on the way home every day keeps short codes."""
+    for _ in range(8):
+        assert data_of(api.send(ADA))["codeLength"] == 4
+        assert stranger.login(ADA, api.code_sent_to(ADA)).status_code == 200
+        clock.shift(86_400)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, delete, exists, insert, or_, select, update
+from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, insert, or_, select, text, update
 from sqlalchemy.orm import aliased
 
 from auth_portal.models import Challenge as Table
+from auth_portal.models.challenge import IS_FIRST
 from auth_portal.prepared import Prepared
 
 COLUMNS = (
@@ -69,21 +70,22 @@ _BY_ID = Table.id == bindparam("given_id")
 _BY_SEED = Table.seed == bindparam("given_seed")
 _NEWEST_FIRST = (Table.sent_at.desc(), Table.id)
 
-NEWEST_SENT = select(*COLUMNS).where(_to_destination(), _BY_CALLER, _counts()).order_by(*_NEWEST_FIRST).limit(1)
-NEWEST = select(*COLUMNS).where(_BY_CALLER, _counts()).order_by(*_NEWEST_FIRST).limit(1)
-GIVEN = select(*COLUMNS).where(_BY_CALLER, _BY_ID)
-OF_SEED = (
-    select(*COLUMNS)
-    .where(or_(_BY_ID, _BY_SEED))
-    .order_by((Table.caller == bindparam("given_caller")).desc(), *_NEWEST_FIRST)
-    .limit(1)
+_FIRST = aliased(Table)
+# The first of them is gone if its letter was withdrawn while another joined.
+_ENDS = case(
+    (_FIRST.id.is_not(None), _FIRST.expires_at), (Table.seed.is_(None), Table.expires_at), else_=Table.sent_at
 )
+_USED_AT = case((_FIRST.id.is_not(None), _FIRST.consumed_at), else_=Table.consumed_at)
+_SEEN = select(*COLUMNS[:-3], _ENDS, _USED_AT, Table.approved_at).outerjoin(_FIRST, _FIRST.id == Table.seed)
+"""Challenges as they stand: one that shares a code is used or over when the first of them is."""
+NEWEST_SENT = _SEEN.where(_to_destination(), _BY_CALLER, _counts()).order_by(*_NEWEST_FIRST).limit(1)
+NEWEST = _SEEN.where(_BY_CALLER, _counts()).order_by(*_NEWEST_FIRST).limit(1)
+GIVEN = _SEEN.where(_BY_CALLER, _BY_ID)
+OF_SEED = _SEEN.where(_BY_SEED, _BY_CALLER).order_by(*_NEWEST_FIRST).limit(1)
+OF_ID = _SEEN.where(_BY_ID)
 
-LIVING_SHARED = (
-    select(Table.seed, Table.key_id, Table.expires_at)
-    .where(_to_destination(), Table.seed.is_not(None), is_live(), Table.key_id.in_(bindparam("keys", expanding=True)))
-    .order_by(Table.expires_at.desc())
-    .limit(1)
+LIVING_SHARED = select(Table.id, Table.key_id, Table.expires_at).where(
+    _to_destination(), text(IS_FIRST), is_live(), Table.key_id.in_(bindparam("keys", expanding=True))
 )
 OPEN_SHARED = insert(Table)
 _IS_THIS_LETTER = and_(_BY_ID, Table.send_count == bindparam("given_send_count"))
@@ -105,7 +107,7 @@ _TAKE = (
         Table.code_length == bindparam("length"),
         _HAS_GUESSES,
     )
-    .values(attempts=Table.attempts + 1)
+    .values(attempts=Table.attempts + 1, loose_attempts=Table.loose_attempts + bindparam("loose"))
     .returning(*ATTEMPT)
 )
 _LAST = aliased(Table)
@@ -123,7 +125,8 @@ _OTHER = aliased(Table)
 _NEWEST_FOREIGN = (
     select(_OTHER.id)
     .where(_to_destination(_OTHER), _OTHER.caller.startswith("network:", autoescape=True), is_live(_OTHER))
-    .order_by(_OTHER.created_at.desc(), _OTHER.id)
+    # All live equally long, so the newest is over last; and there is an index for that.
+    .order_by(_OTHER.expires_at.desc())
     .limit(1)
     .scalar_subquery()
 )
@@ -150,17 +153,20 @@ LIVE_LENGTH = (
 )
 HANDLE_LENGTH = select(Table.code_length).where(_BY_ID, _to_destination(), is_live(), _HAS_GUESSES)
 
-CONSUME = Prepared(update(Table).where(_BY_ID, Table.consumed_at.is_(None)).values(consumed_at=bindparam("now")))
-# All in one order: two that use the same code at once must not wait for each other.
-_SHARED = select(Table.id).where(_BY_SEED, Table.consumed_at.is_(None)).order_by(Table.id).with_for_update()
-CONSUME_SHARED = (
-    update(Table).where(Table.id.in_(_SHARED), Table.consumed_at.is_(None)).values(consumed_at=bindparam("now"))
-)
-CONSUME_LIVE = update(Table).where(_BY_ID, _BY_CALLER, is_live()).values(consumed_at=bindparam("now"))
-APPROVE = update(Table).where(_BY_ID, is_live()).values(approved_at=bindparam("now"))
-CONSUME_APPROVED = (
+_USED = {"consumed_at": bindparam("now"), "attempts": Table.loose_attempts * bindparam("keeps")}
+"""What happens to a row whose code was right. Its guesses are refunded (9.6, rule 4), but for those that were not its
+user's: with ``keeps`` 1 the ones without a handle, since whoever was right has it; foreign ones always."""
+CONSUME = Prepared(
     update(Table)
-    .where(_BY_ID, _BY_CALLER, is_live(), Table.approved_at.is_not(None))
-    .values(consumed_at=bindparam("now"))
+    .where(_BY_ID, is_live())
+    .values(_USED | {"foreign_attempts": Table.foreign_attempts - bindparam("right_foreign")})
 )
-KILL = update(Table).where(_to_destination(), is_live()).values(expires_at=bindparam("now"))
+CONSUME_LIVE = update(Table).where(_BY_ID, _BY_CALLER, is_live()).values(_USED)
+APPROVE = update(Table).where(_BY_ID, is_live()).values(approved_at=bindparam("now"))
+CONSUME_APPROVED = update(Table).where(_BY_ID, _BY_CALLER, is_live(), Table.approved_at.is_not(None)).values(_USED)
+# Those that share a code are over with the first of them; a flood may have made any number.
+KILL = (
+    update(Table)
+    .where(_to_destination(), is_live(), or_(Table.seed.is_(None), text(IS_FIRST)))
+    .values(expires_at=bindparam("now"))
+)

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import Connection
 
@@ -45,8 +45,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """A guess that was counted and may now be compared with the code that ``seed`` gives."""
+    """A guess that was counted and may now be compared with the code that ``seed`` gives.
 
+    ``by``: whoever holds the handle or the browser's cookie, an API caller in the network that asked, or another one.
+    """
+
+    by: Literal["holder", "network", "foreign"]
     challenge_id: str
     key_id: str
     shared_seed: str | None
@@ -175,13 +179,13 @@ class Statements:
 
         An API caller that has the handle is the holder wherever it calls from; a browser must hold the cookie.
         """
-        values = _owner(destination, caller) | _moments(now) | {"length": length}
+        values = _owner(destination, caller) | _moments(now) | {"length": length, "loose": int(challenge_id is None)}
         if challenge_id is None:
             row = sql.TAKE_OWN.first(connection, values)
-        else:
-            held = sql.TAKE_BROWSER if caller.startswith("browser:") else sql.TAKE_HANDLE
-            row = held.first(connection, values | {"given_id": challenge_id})
-        return Attempt(*row) if row else None
+            return Attempt("network", *row) if row else None
+        held = sql.TAKE_BROWSER if caller.startswith("browser:") else sql.TAKE_HANDLE
+        row = held.first(connection, values | {"given_id": challenge_id})
+        return Attempt("holder", *row) if row else None
 
     @staticmethod
     def take_foreign_attempt(
@@ -190,7 +194,7 @@ class Statements:
         """Take one of the few guesses that other networks have at the newest API challenge, if it is not theirs."""
         values = _owner(destination, caller) | {"now": now, "length": length}
         row = sql.TAKE_FOREIGN.first(connection, values)
-        return Attempt(*row) if row else None
+        return Attempt("foreign", *row) if row else None
 
     @staticmethod
     def live_length(
@@ -203,11 +207,20 @@ class Statements:
         return found
 
     @staticmethod
-    def consume(connection: Connection, challenge_id: str, shared_seed: str | None, now: datetime) -> bool:
-        """Use the code up; false where another request was first (OTP-05)."""
-        if shared_seed is not None:
-            return connection.execute(sql.CONSUME_SHARED, {"given_seed": shared_seed, "now": now}).rowcount > 0
-        return sql.CONSUME.run(connection, {"given_id": challenge_id, "now": now}).rowcount == 1
+    def consume(connection: Connection, attempt: Attempt, now: datetime) -> bool:
+        """Use the code up; false where another request was first, or it is over (OTP-05).
+
+        Refunds its user's wrong guesses (9.6, rule 4). What came from elsewhere stays counted, and with a handle what
+        came without: else somebody who waits for each sign-in of a person would have guesses for nothing.
+        """
+        is_foreign = attempt.by == "foreign" and attempt.shared_seed is None
+        values = {
+            "given_id": attempt.seed,
+            "now": now,
+            "keeps": int(attempt.by == "holder"),
+            "right_foreign": int(is_foreign),
+        }
+        return sql.CONSUME.run(connection, values).rowcount == 1
 
     @staticmethod
     def find(connection: Connection, caller: str, challenge_id: str | None, now: datetime) -> Challenge | None:

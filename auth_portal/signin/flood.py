@@ -7,15 +7,19 @@ The first who uses it wins, as with any code; then, and once it was stopped, the
 
 from __future__ import annotations
 
-import secrets
 from dataclasses import asdict
 
 from sqlalchemy import Connection
 
 from auth_portal.settings import LONG_CODE_LENGTH
 from auth_portal.signin import challenge_sql as sql
+from auth_portal.signin.addresses import Destination, inbox_of
 from auth_portal.signin.challenges import Challenge, Draft
 from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.limits import Bucket, SendLimits
+
+_ALIAS_LETTERS = 5
+"""Letters an hour to aliases of a flooded inbox that have no user: more would be a way around the inbox's limit."""
 
 
 def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple[Challenge, bool]:
@@ -39,7 +43,7 @@ def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple
         network=draft.caller.network,
         device=draft.caller.device,
         key_id=living.key_id if living else draft.key_id,
-        shared_seed=living.seed if living else secrets.token_hex(16),
+        shared_seed=living.id if living else draft.id,
         code_length=LONG_CODE_LENGTH,
         attempts=0,
         attempts_allowed=draft.attempts,
@@ -60,3 +64,11 @@ def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple
     del row["shared_seed"]
     connection.execute(sql.OPEN_SHARED, row)
     return challenge, living is None
+
+
+def alias_bucket(limits: SendLimits, destination: Destination) -> Bucket | None:
+    """What limits the letters to aliases of one flooded inbox that have no user; None where it is no alias."""
+    inbox = inbox_of(destination)
+    if inbox == destination.value:
+        return None
+    return limits.bucket("aliases-hour", f"{destination.channel}:{inbox}", _ALIAS_LETTERS, 3_600)

@@ -22,7 +22,7 @@ from auth_portal.errors import TooManyRequests
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination, inbox_of
 from auth_portal.signin.keyring import KeyRing, digest
-from auth_portal.signin.limits_sql import LEDGER, READ, REFUND, SPEND_ONE, spend_statement
+from auth_portal.signin.limits_sql import LEDGER, LOCK_LEDGER, READ, REFUND, SPEND_ONE, spend_statement
 from auth_portal.signin.proof_of_work import REMEMBERED
 
 log = structlog.get_logger("limits")
@@ -241,6 +241,11 @@ def _refusing(full: Sequence[Bucket], *, has_ticket: bool) -> list[Bucket]:
     if not has_ticket:
         return inbox + passable
     return inbox + (passable + proofs if passable and proofs else [])
+
+
+def lock_ledger(connection: Connection, account: str, now: datetime) -> None:
+    """Have an account's ledger to oneself until the end of the transaction, as whoever opens a challenge has."""
+    connection.execute(LOCK_LEDGER, {"account": account, "now": milliseconds(now)})
 
 
 def account_key(keyring: KeyRing, destination: Destination) -> str:

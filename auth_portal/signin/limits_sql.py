@@ -27,6 +27,10 @@ _FILL = """
     RETURNING kind, key"""
 
 SPEND_ONE = Prepared(text(f"{_INSERT} VALUES (:key0, :kind0, :until0, :window0) {_FILL}"))
+LOCK_LEDGER = text(
+    f"{_INSERT} VALUES (:account, '{LEDGER}', :now, {_NEVER_FULL}) "
+    "ON CONFLICT (key) DO UPDATE SET spent_until = excluded.spent_until"
+)
 READ = text("SELECT spent_until FROM send_limit WHERE key = :key")
 REFUND = text("UPDATE send_limit SET spent_until = spent_until - :increment WHERE key = :key")
 

@@ -120,11 +120,12 @@ class LinkService:
 
     def _use(self, challenge: Challenge, caller: Caller, once: Update) -> OpenedSession | PendingRegistration:
         def consume(connection: Connection) -> bool:
+            values = {"now": utcnow(), "keeps": 1}
             if challenge.shared_seed is not None:
-                shared = {"given_seed": challenge.shared_seed, "now": utcnow()}
-                return connection.execute(sql.CONSUME_SHARED, shared).rowcount > 0
-            values = {"given_id": challenge.id, "given_caller": caller.key, "now": utcnow()}
-            return connection.execute(once, values).rowcount == 1
+                shared = {"given_id": challenge.shared_seed, "right_foreign": 0}
+                return sql.CONSUME.run(connection, values | shared).rowcount == 1
+            held = {"given_id": challenge.id, "given_caller": caller.key}
+            return connection.execute(once, values | held).rowcount == 1
 
         return self._entry.enter(challenge.destination, caller, consume)
 
@@ -135,7 +136,7 @@ class LinkService:
             return None
         values = {"given_id": match[1], "given_seed": match[1], "given_caller": caller_key}
         with self._autocommit.connect() as connection:
-            row = connection.execute(sql.OF_SEED, values).first()
+            row = connection.execute(sql.OF_SEED, values).first() or connection.execute(sql.OF_ID, values).first()
         return challenge_of(row) if row else None
 
 

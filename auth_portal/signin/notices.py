@@ -6,13 +6,13 @@ not be able to fill its inbox.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text
 
+from auth_portal.background import Later
 from auth_portal.db import autocommit, utcnow
 from auth_portal.models import Challenge
 from auth_portal.models.challenge import IN_LEDGER
@@ -46,10 +46,6 @@ class NoticeDeliverer(Protocol):
 
     def send_wrong_codes(self, notice: NoticeLetter) -> None:
         """Tell of wrong codes that were tried."""
-
-
-Later = Callable[[Callable[[], None]], None]
-"""Runs a job once the request is answered."""
 
 
 class NoticeService:

@@ -1,8 +1,9 @@
 """The one statement that opens a challenge: it reads the ledger, chooses the length, reserves the guesses.
 
 What the ledger is (standards.md 9.6): the account's challenges themselves. A live one holds all the guesses that may
-be made at it, one that is over those that were taken, one whose code was right none. So nothing has to be moved or
-released, and nothing can be forgotten. The caller has locked the account's ledger before (``limits.spend``).
+be made at it, one that is over those that were taken, one whose code was right those that were not its user's. So
+nothing has to be moved or released, and nothing can be forgotten. The caller has locked the account's ledger before
+(``limits.spend``).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any
 from sqlalchemy import bindparam, text
 
 from auth_portal.db import UTCDateTime
-from auth_portal.models.challenge import IN_LEDGER
+from auth_portal.models.challenge import IN_LEDGER, IS_FAILED
 from auth_portal.prepared import Prepared
 from auth_portal.settings import (
     DEVICE_BUDGET,
@@ -49,7 +50,10 @@ class OpeningSql:
         self._open = {knows: self._prepare(self._statement(knows_device=knows)) for knows in (False, True)}
 
     def open(self, *, knows_device: bool) -> Prepared:
-        """Open a challenge, or note that the caller's live one is sent again; no row if it was sent just now."""
+        """Open a challenge, or note that the caller's live one is sent again.
+
+        No row if it was sent just now, or if the account is not the destination's any more.
+        """
         return self._open[knows_device]
 
     def values(self, now: datetime, site_spent: Collection[int]) -> dict[str, Any]:
@@ -73,7 +77,9 @@ class OpeningSql:
             AND known_device.secret_hash IN ({DEVICE_HASHES}) AND known_device.expires_at > :now LIMIT 1)"""  # noqa: S608
         return f"""
         WITH newest AS (
-            SELECT id, sent_at, {_IS_OPEN} AND key_id IN ({self._keys}) AS lives
+            SELECT id, sent_at, {_IS_OPEN} AND key_id IN ({self._keys}) AND (seed IS NULL OR EXISTS (
+                SELECT 1 FROM challenge AS first
+                WHERE first.id = challenge.seed AND first.consumed_at IS NULL AND first.expires_at > :now)) AS lives
             FROM challenge
             WHERE destination = :destination AND caller = :caller AND channel = :channel
                 AND (sent_at <= :future OR {_IS_OPEN})
@@ -83,8 +89,8 @@ class OpeningSql:
                 (SELECT max(consumed_at) FROM challenge WHERE account = :account AND consumed_at IS NOT NULL)
                     AS succeeded_at
         ), entry AS (
-            SELECT device_id, code_length, expires_at,
-                CASE WHEN expires_at > :released AND attempts < attempts_allowed
+            SELECT device_id, code_length, created_at, expires_at, consumed_at,
+                CASE WHEN consumed_at IS NULL AND expires_at > :released AND attempts < attempts_allowed
                     THEN attempts_allowed + foreign_allowed ELSE attempts + foreign_attempts END AS held
             FROM challenge
             WHERE account = :account AND {IN_LEDGER}
@@ -97,31 +103,32 @@ class OpeningSql:
                 ELSE {_LONG} END AS rung
             FROM asking, ledger
         ), granted AS (
-            SELECT device_id, rung, room, CASE rung
-                WHEN {_LONG} THEN :attempts
-                WHEN {_ON_DEVICE} THEN {self._least}(:attempts, room)
-                ELSE {self._least}(:attempts, room, {MOST_FAILURES} - run) END AS own
-            FROM (SELECT device_id, rung, run, CASE rung
+            SELECT device_id, rung, room, {self._least}(:attempts, COALESCE(room, :attempts)) AS own
+            FROM (SELECT device_id, rung, CASE rung
                 WHEN {_ON_DEVICE} THEN {DEVICE_BUDGET} - on_device {self._rooms()} END AS room FROM chosen) AS found
         )
         INSERT INTO challenge (id, account, device_id, channel, destination, caller, network, device, key_id,
-            code_length, attempts, attempts_allowed, foreign_attempts, foreign_allowed, send_count,
+            code_length, attempts, attempts_allowed, loose_attempts, foreign_attempts, foreign_allowed, send_count,
             created_at, sent_at, expires_at)
         SELECT COALESCE((SELECT id FROM newest WHERE lives), :id), :account,
             CASE WHEN rung = {_ON_DEVICE} THEN device_id END, :channel, :destination, :caller, :network, :device,
             :key_id,
             CASE rung WHEN {_ON_DEVICE} THEN {first} {self._lengths()} ELSE {LONG_CODE_LENGTH} END,
-            0, own, 0, {self._least}(:foreign, {self._greatest}({SPARE_GUESSES}, COALESCE(room - own, :foreign))), 1,
-            :now, :now, :expires_at
+            0, own, 0, 0, {self._least}(:foreign, {self._greatest}({SPARE_GUESSES}, COALESCE(room - own, :foreign))),
+            1, :now, :now, :expires_at
         FROM granted
         WHERE NOT EXISTS (SELECT 1 FROM newest WHERE sent_at > :resend_before AND sent_at <= :future)
+            AND NOT EXISTS (SELECT 1 FROM identifier
+                WHERE channel = :channel AND value = :destination AND user_id <> :account)
         ON CONFLICT (id) DO UPDATE SET send_count = challenge.send_count + 1, sent_at = excluded.sent_at
         RETURNING {", ".join(column.name for column in COLUMNS)}"""  # noqa: S608  made of our own words and numbers
 
     def _sums(self) -> str:
         """What each length, the device and the run since the last success hold."""
         on_device = "entry.device_id = asking.device_id AND entry.expires_at > :device_since"
-        run = "asking.succeeded_at IS NULL OR entry.expires_at > asking.succeeded_at"
+        # A code that was made before the last success counts for the run while it lives, as it may yet be guessed at.
+        run = """entry.consumed_at IS NULL AND (asking.succeeded_at IS NULL OR entry.created_at > asking.succeeded_at
+            OR entry.expires_at > :released)"""
         sums = [_sum(on_device, "on_device"), _sum(run, "run")]
         for position, rung in enumerate(self._rungs):
             of_rung = f"entry.device_id IS NULL AND entry.code_length = {rung.length}"
@@ -140,7 +147,8 @@ class OpeningSql:
 
     def _rooms(self) -> str:
         return " ".join(
-            f"WHEN {position} THEN {rung.budget} - used{position}" for position, rung in enumerate(self._rungs)
+            f"WHEN {position} THEN {self._least}({rung.budget} - used{position}, {MOST_FAILURES} - run)"
+            for position, rung in enumerate(self._rungs)
         )
 
     def _site_allows(self, length: int) -> str:
@@ -148,20 +156,21 @@ class OpeningSql:
         rung = self._site_rungs.get(length)
         if rung is None:
             return ""
-        of_length = f"code_length = {length} AND consumed_at IS NULL AND device_id IS NULL"
         conditions = [f"NOT :site_spent{length}"]
         if rung.budget <= MOST_COUNTED_AT_ONCE:
             conditions = [
                 f"""(SELECT COALESCE(sum(failed), 0) FROM (
                     SELECT attempts + foreign_attempts AS failed FROM challenge
-                    WHERE {of_length} AND attempts + foreign_attempts > 0 AND expires_at > :site_since{length}
+                    WHERE code_length = {length} AND {IS_FAILED} AND expires_at > :site_since{length}
                     LIMIT {rung.budget}) AS failures) < {rung.budget}"""  # noqa: S608  made of our own words
             ]
         most = self._settings.most_waiting(rung)
         if 0 < most <= MOST_COUNTED_AT_ONCE:
             conditions.append(
                 f"""(SELECT count(*) FROM (
-                    SELECT 1 FROM challenge WHERE {of_length} AND expires_at > :now LIMIT {most})
+                    SELECT 1 FROM challenge
+                    WHERE code_length = {length} AND consumed_at IS NULL AND device_id IS NULL AND expires_at > :now
+                    LIMIT {most})
                     AS waiting) < {most}"""  # noqa: S608  made of our own words
             )
         return " ".join(f"AND {condition}" for condition in conditions)

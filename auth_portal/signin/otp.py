@@ -16,15 +16,16 @@ from typing import Protocol
 
 from sqlalchemy import Connection, Engine
 
+from auth_portal.background import Later
 from auth_portal.db import autocommit, utcnow
 from auth_portal.errors import CodeRefused, InvalidInput, ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
-from auth_portal.signin.addresses import Destination, inbox_of
+from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.codes import codes_match, derive_code
 from auth_portal.signin.entry import EntryService
-from auth_portal.signin.flood import open_shared
+from auth_portal.signin.flood import alias_bucket, open_shared
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import Bucket, SendLimits, Spent, account_key
 from auth_portal.signin.links import link_of, not_me_link_of
@@ -78,11 +79,17 @@ class SentCode:
 
 @dataclass(frozen=True, slots=True)
 class _Opened:
-    """A challenge, the buckets that its letter spent, and whether there is a letter to send."""
+    """A challenge, the buckets that its letter spent, whose it is, and whether and when a letter leaves."""
 
     challenge: challenges.Challenge
     buckets: Sequence[Bucket]
+    is_known: bool
     has_letter: bool = True
+    is_later: bool = False
+
+
+class _LedgerMoved(Exception):
+    """The address got its user while this request waited for the ledger that it had before."""
 
 
 class OtpService:
@@ -99,6 +106,7 @@ class OtpService:
         entry: EntryService,
         notices: NoticeService,
         deliverer: Deliverer,
+        later: Later,
     ) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
@@ -110,6 +118,7 @@ class OtpService:
         self._entry = entry
         self._notices = notices
         self._deliverer = deliverer
+        self._later = later
         self._statements = challenges.Statements(engine.dialect.name, settings, keyring.code_key_ids)
         self._usual_length = min(settings.code_lengths)
         self.code_lengths = settings.code_lengths
@@ -125,16 +134,16 @@ class OtpService:
         """
         now = utcnow()
         ticket = self._proofs.check(proof, caller.network) if proof else None
-        opened = self._open_challenge(destination, caller, ticket, now)
+        try:
+            opened = self._open(destination, caller, ticket, now)
+        except _LedgerMoved:
+            opened = self._open(destination, caller, ticket, now)
         challenge = opened.challenge
         code = self._get_code(challenge)
-        if opened.has_letter:
-            try:
-                self._deliver(challenge, code, caller, locale, now)
-            except Exception:
-                # Whatever went wrong, the letter did not leave: the person must be able to try again at once.
-                self._withdraw(opened)
-                raise
+        if opened.has_letter and opened.is_later:
+            self._later(lambda: self._deliver(opened, code, caller, locale, now))
+        elif opened.has_letter:
+            self._deliver(opened, code, caller, locale, now)
         return SentCode(
             id=challenge.id,
             destination=destination,
@@ -166,7 +175,7 @@ class OtpService:
         return self._entry.enter(
             destination,
             caller,
-            lambda connection: self._statements.consume(connection, attempt.challenge_id, attempt.shared_seed, now),
+            lambda connection: self._statements.consume(connection, attempt, utcnow()),
             is_suspicious=attempt.attempts >= 4 or attempt.code_length > self._usual_length,
         )
 
@@ -177,7 +186,7 @@ class OtpService:
         with self._autocommit.connect() as connection:
             return self._statements.find(connection, caller.key, challenge_id, utcnow())
 
-    def _open_challenge(self, destination: Destination, caller: Caller, ticket: str | None, now: datetime) -> _Opened:
+    def _open(self, destination: Destination, caller: Caller, ticket: str | None, now: datetime) -> _Opened:
         buckets = self._limits.buckets(destination, caller.network, ticket)
         site_spent = self._site.spent_lengths()
         with self._engine.begin() as connection:
@@ -199,8 +208,11 @@ class OtpService:
                 return self._open_in_flood(connection, draft, spent)
             challenge = self._statements.open(connection, draft)
             if challenge is None:
-                raise self._too_soon(self._statements.newest(connection, destination, caller.key, now), now)
-        return _Opened(challenge, spent.filled)
+                newest = self._statements.newest(connection, destination, caller.key, now)
+                if newest is None or newest.sent_at <= draft.resend_before:
+                    raise _LedgerMoved
+                raise self._too_soon(newest, now)
+        return _Opened(challenge, spent.filled, is_known=self._is_known(spent, destination))
 
     def _open_in_flood(self, connection: Connection, draft: challenges.Draft, spent: Spent) -> _Opened:
         """A limit is reached. Where it is only the inbox's, those who hold no code share the next one."""
@@ -214,22 +226,31 @@ class OtpService:
         if refusal is not None:
             raise refusal
         challenge, is_first = open_shared(connection, self._keyring, draft)
-        # A tag makes as many addresses of one mailbox as somebody likes: such a flood brings letters to users only.
-        is_user = draft.account != account_key(self._keyring, draft.destination)
-        is_plain = inbox_of(draft.destination) == draft.destination.value
-        has_letter = is_first and (is_user or is_plain)
-        if not has_letter:
+        is_known = self._is_known(spent, draft.destination)
+        # Somebody can make as many aliases of one mailbox as they like: they bring letters to users, else few.
+        alias = alias_bucket(self._limits, draft.destination)
+        is_welcome = alias is None or self._limits.try_spend(connection, alias, draft.now) or is_known
+        if not (is_first and is_welcome):
             # What fills no inbox fills nothing of the site: one flooded inbox must not close it to others.
             self._limits.refund(connection, [bucket for bucket in spent.filled if bucket.is_site])
-        return _Opened(challenge, spent.filled, has_letter)
+        return _Opened(
+            challenge,
+            spent.filled,
+            is_known=is_known,
+            has_letter=is_first and is_welcome,
+            # Whether an alias has a letter tells whether it has a user: nobody may see how long that takes.
+            is_later=alias is not None,
+        )
+
+    def _is_known(self, spent: Spent, destination: Destination) -> bool:
+        return spent.account != account_key(self._keyring, destination)
 
     def _too_soon(self, newest: challenges.Challenge | None, now: datetime) -> ResendTooSoon:
         wait = (newest.sent_at + self._settings.resend_after - now).total_seconds() if newest else 0
         return ResendTooSoon(retry_after=max(1, math.ceil(wait)))
 
-    def _deliver(
-        self, challenge: challenges.Challenge, code: str, caller: Caller, locale: str, now: datetime
-    ) -> None:
+    def _deliver(self, opened: _Opened, code: str, caller: Caller, locale: str, now: datetime) -> None:
+        challenge = opened.challenge
         letter = CodeLetter(
             destination=challenge.destination,
             code=code,
@@ -240,11 +261,15 @@ class OtpService:
             link=link_of(self._settings, self._keyring, challenge.seed) if caller.is_browser else None,
             not_me=not_me_link_of(self._settings, self._keyring, challenge.seed),
         )
-        is_known = challenge.account != account_key(self._keyring, challenge.destination)
-        if self._settings.signup == "open" or is_known:
-            self._deliverer.send_code(letter)
-        else:
-            self._deliverer.send_no_account(letter)
+        try:
+            if self._settings.signup == "open" or opened.is_known:
+                self._deliverer.send_code(letter)
+            else:
+                self._deliverer.send_no_account(letter)
+        except Exception:
+            # Whatever went wrong, the letter did not leave: the person must be able to try again at once.
+            self._withdraw(opened)
+            raise
 
     def _withdraw(self, opened: _Opened) -> None:
         """Take back what was not delivered: a retry is possible at once, an older letter's code lives on."""

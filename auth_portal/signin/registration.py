@@ -24,7 +24,7 @@ from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.keyring import KeyRing, digest
-from auth_portal.signin.limits import account_key
+from auth_portal.signin.limits import account_key, lock_ledger
 from auth_portal.signin.sessions import OpenedSession, SessionService
 from auth_portal.signin.users import Profile
 
@@ -125,12 +125,13 @@ class RegistrationService:
                 proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
                 if proof is None:
                     raise self._refusal(connection, registration_id)
+                former = account_key(self._keyring, Destination(proof.channel, proof.destination))
+                lock_ledger(connection, former, now)
                 user = {"id": user_id, "first_name": first_name, "last_name": last_name, "locale": locale}
                 dates = {"created_at": now, "terms_accepted_at": now, "suspended_at": None}
                 connection.execute(insert(User), user | dates)
                 connection.execute(insert(Identifier), _identifier(proof, user_id))
                 # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
-                former = account_key(self._keyring, Destination(proof.channel, proof.destination))
                 for adopt in _ADOPT_LEDGER:
                     connection.execute(adopt, {"former": former, "user_id": user_id})
                 profile = Profile(user_id, first_name, last_name, proof.destination, locale, now)

@@ -75,12 +75,13 @@ def _is_over(now: datetime) -> ColumnElement[bool]:
         ~exists().where(other.account == Challenge.account, other.consumed_at > Challenge.consumed_at),
         exists().where(
             other.account == Challenge.account,
-            other.consumed_at.is_(None),
             other.code_length < text(str(LONG_CODE_LENGTH)),
             other.attempts + other.foreign_attempts > 0,
         ),
     )
-    failed = and_(Challenge.consumed_at.is_(None), Challenge.attempts + Challenge.foreign_attempts > 0)
+    failed = and_(
+        Challenge.attempts + Challenge.foreign_attempts > 0, Challenge.code_length < text(str(LONG_CODE_LENGTH))
+    )
     return or_(
         Challenge.expires_at < now - KEEP_FAILURES,
         and_(Challenge.expires_at < now - KEEP_CHALLENGES, ~failed, ~is_last_success),

@@ -7,15 +7,15 @@ send slower the larger the site is, so large budgets are counted beside the requ
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import structlog
-from sqlalchemy import Connection, Engine, bindparam, func, select
+from sqlalchemy import Connection, Engine, bindparam, func, select, text
 
+from auth_portal.background import Later
 from auth_portal.db import autocommit, utcnow
 from auth_portal.models import Challenge
+from auth_portal.models.challenge import IS_FAILED
 from auth_portal.settings import Rung, Settings
 
 log = structlog.get_logger("site_ledger")
@@ -24,8 +24,6 @@ MOST_COUNTED_AT_ONCE = 200
 """Up to this many, the statement that opens a challenge counts guesses and waiting codes by itself, to the last."""
 _LEAST_PAUSE_S = 1.0
 _MOST_OF_THE_TIME = 0.02
-
-Later = Callable[[Callable[[], None]], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +90,13 @@ def _read_level(connection: Connection, length: int, rung: Rung, most_waiting: i
     return SiteLevel(length, int(failed), int(waiting), rung, most_waiting)
 
 
-def _of_length(columns: Any) -> Any:
-    return columns.where(
-        Challenge.code_length == bindparam("length"),
-        Challenge.consumed_at.is_(None),
-        Challenge.device_id.is_(None),
-    )
-
-
-_FAILURES = Challenge.attempts + Challenge.foreign_attempts
-_FAILED = _of_length(select(func.coalesce(func.sum(_FAILURES), 0))).where(
-    Challenge.expires_at > bindparam("since"), _FAILURES > 0
+_OF_LENGTH = Challenge.code_length == bindparam("length")
+_FAILED = select(func.coalesce(func.sum(Challenge.attempts + Challenge.foreign_attempts), 0)).where(
+    _OF_LENGTH, text(IS_FAILED), Challenge.expires_at > bindparam("since")
 )
-_WAITING = _of_length(select(func.count())).where(Challenge.expires_at > bindparam("now"))
+_WAITING = select(func.count()).where(
+    _OF_LENGTH,
+    Challenge.consumed_at.is_(None),
+    Challenge.device_id.is_(None),
+    Challenge.expires_at > bindparam("now"),
+)

@@ -40,6 +40,7 @@ class Services:
     otp: OtpService
     links: LinkService
     background: Background
+    upkeep: Background
     mailbox: Mailbox | None
 
 
