@@ -73,12 +73,12 @@ class Code:
 
     def held(self, now: datetime, since: datetime | None, *, careful: bool) -> int:
         """Failed in the window, and reserved (rules 1 to 3)."""
-        moment = now - NODES_APART if careful else now
-        if self.takes_own(moment):
-            return self.grant.own + self.grant.foreign
-        if since is None or (careful and self.ends > since):
-            return len(self.guesses)
-        return sum(guess > since for guess in self.guesses)
+        failed = len(self.guesses)
+        is_waiting = self.takes_own(now - NODES_APART if careful else now)
+        reserved = self.grant.own + self.grant.foreign - failed if is_waiting else 0
+        if since is not None and not (careful and self.ends > since):
+            failed = sum(guess > since for guess in self.guesses)
+        return failed + reserved
 
 
 @dataclass

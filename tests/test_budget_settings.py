@@ -107,6 +107,10 @@ FITS: dict[str, tuple[dict[str, object], bool]] = {
         {"guess_budgets": "4:1/365d", "guess_profile": "strict"},
         False,
     ),
+    "and whatever the target is, any code shorter than six": (
+        {"guess_budgets": "4:1/365d", "guess_profile": "strict", "guess_target": "0.001"},
+        False,
+    ),
     "a target is for a profile as well": ({"guess_target": "0.0008"}, False),
     "one digit more makes room": ({"guess_budgets": "4:20/365d", "code_length": 5}, True),
     "a lower rung than the shortest code costs nothing": (

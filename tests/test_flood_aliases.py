@@ -1,4 +1,4 @@
-"""Aliases of one mailbox in a flood: one limit, different people, and nothing that tells who has a user (OTP-19 to 21)."""
+"""Aliases of one mailbox in a flood: one limit, different people, nothing that tells who has a user (OTP-20)."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from flask import Flask
 
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, data_of, outcome
+from tests.flooding import ADA, HOUR, LIMIT, REFUSED, codes, fill, networks
 from tests.support.smtp import MailSink
-from tests.test_flood import ADA, HOUR, LIMIT, REFUSED, codes, fill, networks
 
 
 @pytest.fixture
@@ -80,7 +80,7 @@ def test_a_flood_of_made_up_aliases_brings_five_letters_an_hour_and_looks_the_sa
 def test_nobody_learns_from_a_relay_whether_an_alias_has_a_user(
     app: Flask, api: ApiDriver, outbox: MailSink, clock: time_machine.Traveller, fault: str
 ) -> None:
-    """OTP-21: the answer does not wait for that letter; a lost one is withdrawn, so that the next request sends it."""
+    """OTP-21: the answer does not wait for that letter; a lost one is withdrawn, and the next request sends it."""
     known, unknown = "ada+shop@example.com", "ada+new@example.com"
     api.register(known)
     clock.shift(HOUR)

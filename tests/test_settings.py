@@ -190,7 +190,7 @@ def test_a_secret_that_is_taken_can_become_a_fallback(good: dict[str, str], secr
     ("text", "seconds"), [("90", 90), ("90s", 90), ("2m", 120), ("1h", 3_600), (" 5 m ", 300), ("0600", 600)]
 )
 def test_a_duration_is_a_number_with_a_unit_or_seconds(good: dict[str, str], text: str, seconds: int) -> None:
-    assert load_settings(with_changes(good, {"code_ttl": text})).code_ttl == timedelta(seconds=seconds)
+    assert load_settings(with_changes(good, {"resend_after": text})).resend_after == timedelta(seconds=seconds)
 
 
 def test_days_are_a_unit_too(good: dict[str, str]) -> None:

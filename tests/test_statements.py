@@ -181,7 +181,8 @@ def fill(engine: Engine) -> None:
         Challenge: [
             {"id": f"c{n}", "channel": "email", "destination": f"p{n}@example.com",
              "caller": f"{('network', 'browser')[n % 2]}:{n}", "key_id": "k", "code_length": 4, "attempts": 0,
-             "loose_attempts": 0, "attempts_allowed": 5, "foreign_attempts": 0, "foreign_allowed": 1, "send_count": 1, "sent_at": now,
+             "loose_attempts": 0, "attempts_allowed": 5, "foreign_attempts": 0, "foreign_allowed": 1,
+             "send_count": 1, "sent_at": now,
              "consumed_at": now if n % 50 else None,  # few codes wait at any moment
              "account": f"u{n}", "device_id": None, "network": "", "device": "", "seed": None, "approved_at": None,
              **dates}

@@ -31,7 +31,8 @@ def doctor(as_json: bool) -> None:
         {
             "check": "guess budget",
             "ok": bound <= target,
-            "detail": f"at most {bound:.2e} a year, target {target:.0e}",
+            "detail": f"at most {bound:.2e} a year, target {target:.0e}; "
+            f"all accounts together {services.settings.site_takeovers:.2g} expected",
         },
     ]
     try:

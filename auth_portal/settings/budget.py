@@ -76,6 +76,8 @@ def _rungs(*texts: str) -> tuple[Rung, ...]:
     return tuple(rung for rung in map(parse_rung, texts) if rung is not None)
 
 
+STRICT_LENGTH = 6
+"""Digits of the shortest codes of the strict profile, whatever else is set (OTP-03)."""
 PROFILES = {
     "lenient": Profile(1e-2, _rungs("4:6/30d", "6:44/30d", "8:50/30d")),
     "default": Profile(1e-3, _rungs("4:5/365d", "6:25/30d", "8:70/30d")),
@@ -98,7 +100,10 @@ def ladder(rungs: Iterable[Rung], shortest: int) -> tuple[Rung, ...]:
 
 
 def yearly_bound(rungs: Iterable[Rung]) -> float:
-    """The yearly chance of a takeover of one account by guessing, at most (9.6)."""
+    """The yearly chance of a takeover of one account by guessing, at most (9.6).
+
+    Of a site's budgets: how many accounts are expected to fall in a year, without bursts (9.7).
+    """
     return sum(rung.yearly_bound for rung in rungs)
 
 

@@ -7,7 +7,7 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
-from auth_portal.settings.budget import parse_rung, yearly_bound_with_spare
+from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.fields import Settings
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -86,8 +86,13 @@ def _check_budgets(settings: Settings) -> list[str]:
             faults.append(f"{name.upper()}: write digits:guesses/days, for example 6:25/30d (4 to 12 digits)")
         elif len(set(lengths)) < len(lengths):
             faults.append(f"{name.upper()} has a length twice")
+    unlimited = {rung.length for rung in settings.ladder} - settings.site_rungs.keys()
+    if unlimited and not faults:
+        faults.append(f"SITE_GUESS_BUDGETS has none for codes of {min(unlimited)} digits")
     bound = yearly_bound_with_spare(settings.ladder)
-    if bound > settings.yearly_target:
+    if settings.guess_profile == "strict" and any(rung.length < STRICT_LENGTH for rung in settings.ladder):
+        faults.append(f"GUESS_BUDGETS: GUESS_PROFILE=strict allows no code shorter than {STRICT_LENGTH} digits")
+    elif bound > settings.yearly_target:
         faults.append(
             f"GUESS_BUDGETS: the yearly chance of a guessed code is up to {bound:.2e}, "
             f"more than the target {settings.yearly_target:.0e}"

@@ -6,13 +6,22 @@ The table in docs/settings.md is generated from these sentences.
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
-from auth_portal.settings.budget import LONG_CODE_LENGTH, PROFILES, SITE_BUDGETS, Rung, ladder, parse_rung
+from auth_portal.settings.budget import (
+    LONG_CODE_LENGTH,
+    PROFILES,
+    SITE_BUDGETS,
+    Rung,
+    ladder,
+    parse_rung,
+    yearly_bound,
+)
 
 LOCALES = ("tr", "en")
 
@@ -78,7 +87,7 @@ class Settings(BaseModel):
         "open", description="`closed`: only known users get a code; strangers get a letter that says so."
     )
     code_length: int = Field(4, ge=4, le=12, description="Digits of a code.")
-    code_ttl: Duration = _seconds(600, 1, 3_600, "How long a code lives.")
+    code_ttl: Duration = _seconds(600, 1, 600, "How long a code lives; ten minutes at most.")
     code_attempts: int = Field(5, ge=1, le=10, description="Guesses evaluated for one code.")
     resend_after: Duration = _seconds(30, 0, 3_600, "How soon the same caller may have a code sent again.")
     guess_profile: Literal["lenient", "default", "strict"] = Field(
@@ -161,6 +170,11 @@ class Settings(BaseModel):
             if lower:
                 found[length] = max(lower, key=lambda rung: rung.length)
         return found
+
+    @property
+    def site_takeovers(self) -> float:
+        """How many accounts of all are expected to fall to guesses in a year, at most; bursts come on top (9.7)."""
+        return yearly_bound(replace(rung, length=length) for length, rung in self.site_rungs.items())
 
     def most_waiting(self, rung: Rung) -> int:
         """Codes of a length that may wait at once, so that a burst cannot outrun the site's ledger; 0 is no limit.

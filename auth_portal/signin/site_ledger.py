@@ -76,7 +76,8 @@ class SiteLedger:
         for level in levels:
             if (level.length in spent) != (level.length in (self._spent or ())):
                 event = "site_budget_spent" if level.is_spent else "site_budget_free"
-                log.warning(event, length=level.length, failed=level.failed, budget=level.rung.budget)
+                facts = {"failed": level.failed, "budget": level.rung.budget, "waiting": level.waiting}
+                log.warning(event, length=level.length, **facts)
         self._spent = spent
         took = time.monotonic() - began
         self._next_look = time.monotonic() + max(_LEAST_PAUSE_S, took / _MOST_OF_THE_TIME)

@@ -89,6 +89,7 @@ def announce_budget(settings: Settings) -> None:
         yearly_bound=f"{yearly_bound(settings.ladder):.3g}",
         with_spare_guesses=f"{yearly_bound_with_spare(settings.ladder):.3g}",
         target=settings.yearly_target,
+        site_takeovers_expected=f"{settings.site_takeovers:.3g}",
     )
 
 
