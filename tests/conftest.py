@@ -24,10 +24,11 @@ from auth_portal.app import create_app
 from auth_portal.settings import Settings, load_settings
 from auth_portal.web.services import Services
 from tests.drivers import ApiDriver, BrowserDriver
-from tests.support.chromium import ChromiumUnavailable, launched_chromium
+from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.smtp import MailSink
 
+Visit = Callable[..., Visitor]
 DATABASES = ("sqlite", "postgresql")
 SECRET_KEY = "a secret of the tests that is well over thirty-two bytes"
 NOW = datetime(2026, 5, 22, 16, 11, 27, 126_000, tzinfo=UTC)
@@ -181,6 +182,21 @@ def chromium() -> Iterator[Browser]:
             yield browser
     except ChromiumUnavailable as error:
         unavailable(f"no browser: {error}")
+
+
+@pytest.fixture
+def visit(chromium: Browser, request: pytest.FixtureRequest) -> Iterator[Visit]:
+    """Opens windows at the module's ``portal``: ``visit(locale="tr-TR")``. None of them may have complained."""
+    visitors: list[Visitor] = []
+
+    def open_window(**options: object) -> Visitor:
+        visitors.append(Visitor(chromium, request.getfixturevalue("portal").url, **options))
+        return visitors[-1]
+
+    yield open_window
+    for visitor in visitors:
+        visitor.close()
+    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
 
 
 @pytest.fixture

@@ -5,18 +5,17 @@ from __future__ import annotations
 import itertools
 import os
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
+from tests.conftest import Visit
 from tests.drivers import wrong_code
-from tests.support.chromium import Visitor
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 
 _numbers = itertools.count()
-Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="module")
@@ -31,21 +30,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     }
     with PortalProcess({f"AUTH_PORTAL_{name}": value for name, value in settings.items()}, port=port) as running:
         yield running
-
-
-@pytest.fixture
-def visit(chromium: Browser, portal: PortalProcess) -> Iterator[Visit]:
-    """Opens browser windows: ``visit(locale="tr-TR")``. At the end none of them may have complained."""
-    visitors: list[Visitor] = []
-
-    def open_window(**options: object) -> Visitor:
-        visitors.append(Visitor(chromium, portal.url, **options))
-        return visitors[-1]
-
-    yield open_window
-    for visitor in visitors:
-        visitor.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
 
 
 @pytest.fixture

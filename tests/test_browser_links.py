@@ -4,21 +4,19 @@ from __future__ import annotations
 
 import itertools
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, expect
+from playwright.sync_api import expect
 
-from tests.conftest import environment
+from tests.conftest import Visit, environment
 from tests.drivers import wrong_code
 from tests.support.api import Api
-from tests.support.chromium import Visitor
 from tests.support.letters import code_in, text_of
 from tests.support.portal import PortalProcess
 from tests.support.smtp import MailSink
 
 _numbers = itertools.count()
-Visit = Callable[..., Visitor]
 
 
 @pytest.fixture(scope="module")
@@ -27,21 +25,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory, sink: MailSink) -> Iterator
     url = f"sqlite:///{tmp_path_factory.mktemp('links') / 'portal.db'}"
     with PortalProcess(environment(url, sink.url, sends_per_inbox_per_hour=2)) as running:
         yield running
-
-
-@pytest.fixture
-def visit(chromium: Browser, portal: PortalProcess) -> Iterator[Visit]:
-    """Opens browser windows. At the end none of them may have complained."""
-    visitors: list[Visitor] = []
-
-    def open_window(**options: object) -> Visitor:
-        visitors.append(Visitor(chromium, portal.url, **options))
-        return visitors[-1]
-
-    yield open_window
-    for visitor in visitors:
-        visitor.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
 
 
 @pytest.fixture

@@ -8,11 +8,11 @@ import re
 from collections.abc import Callable, Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, Route, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.conftest import unavailable
+from tests.conftest import Visit
 from tests.support.api import Api
-from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
+from tests.support.chromium import Visitor
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 
@@ -28,19 +28,8 @@ SubtleCrypto.prototype.deriveBits = async function (...given) { await held; retu
 """
 """A script that lets the page compute only after ``goOn()``."""
 LOCALES = pytest.mark.parametrize("locale", SAYS)
-Visit = Callable[..., Visitor]
 
 _numbers = itertools.count(1)
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Browser]:
-    """A running Chromium; each test opens windows of its own in it."""
-    try:
-        with launched_chromium() as browser:
-            yield browser
-    except ChromiumUnavailable as error:
-        unavailable(f"no browser: {error}")
 
 
 @pytest.fixture(scope="module")
@@ -74,20 +63,15 @@ def full_network(portal: PortalProcess) -> Callable[[], str]:
 
 
 @pytest.fixture
-def visit(chromium: Browser, portal: PortalProcess, full_network: Callable[[], str]) -> Iterator[Visit]:
-    """Opens browser windows in a network that is full. At the end none of them may have complained."""
-    visitors: list[Visitor] = []
+def visit(visit: Visit, full_network: Callable[[], str]) -> Visit:
+    """Opens browser windows in a network that is full."""
 
     def open_window(**options: object) -> Visitor:
-        headers = {"X-Forwarded-For": full_network()}
-        visitors.append(Visitor(chromium, portal.url, extra_http_headers=headers, **options))
-        visitors[-1].accept_status(429)
-        return visitors[-1]
+        visitor = visit(extra_http_headers={"X-Forwarded-For": full_network()}, **options)
+        visitor.accept_status(429)
+        return visitor
 
-    yield open_window
-    for visitor in visitors:
-        visitor.close()
-    assert [complaint for visitor in visitors for complaint in visitor.complaints] == []
+    return open_window
 
 
 @pytest.fixture
