@@ -1,5 +1,8 @@
 """Fills a database with users 1 to N, whose addresses are user1@bench.example and so on.
 
+In the portal each has signed in once before with such a device: what is measured is the sign-in of every day, not the
+first one, which is told by a letter.
+
 Works in bulk and past the programs: a million users take seconds. Identifiers are spread over their range, as
 random ones are, so that look-ups by them touch the whole index.
 """
@@ -17,6 +20,7 @@ _ID_SQLITE = "printf('%08x', n * 2654435761 % 4294967296) || '000000000000000000
 _ID_POSTGRESQL = "lpad(to_hex(mod(n * 2654435761, 4294967296)), 8, '0') || repeat('0', 24)"
 
 _USER_COLUMNS = "id, first_name, last_name, locale, created_at, terms_accepted_at"
+_SESSION_COLUMNS = "id, user_id, client_id, device, authenticated_at, last_seen_at, expires_at"
 _PORTAL_SQLITE = (
     f'{_NUMBERS_SQLITE} INSERT INTO "user" ({_USER_COLUMNS})'
     f" SELECT {_ID_SQLITE}, 'Ada', 'Bench', 'tr', '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000'"
@@ -24,12 +28,18 @@ _PORTAL_SQLITE = (
     f"{_NUMBERS_SQLITE} INSERT INTO identifier (channel, value, user_id, verified_at)"
     f" SELECT 'email', 'user' || n || '@bench.example', {_ID_SQLITE}, '2026-01-01 00:00:00.000000'"
     " FROM series",
+    f"{_NUMBERS_SQLITE} INSERT INTO session ({_SESSION_COLUMNS})"
+    f" SELECT {_ID_SQLITE}, {_ID_SQLITE}, 'portal', '', '2026-01-01 00:00:00.000000', '2026-01-01 00:00:00.000000',"
+    " '2026-01-31 00:00:00.000000' FROM series",
 )
 _PORTAL_POSTGRESQL: tuple[LiteralString, ...] = (
     f"INSERT INTO \"user\" ({_USER_COLUMNS}) SELECT {_ID_POSTGRESQL}, 'Ada', 'Bench', 'tr', now(), now()"
     " FROM generate_series(1, %s::bigint) AS n",
     "INSERT INTO identifier (channel, value, user_id, verified_at)"
     f" SELECT 'email', 'user' || n || '@bench.example', {_ID_POSTGRESQL}, now()"
+    " FROM generate_series(1, %s::bigint) AS n",
+    f"INSERT INTO session ({_SESSION_COLUMNS})"
+    f" SELECT {_ID_POSTGRESQL}, {_ID_POSTGRESQL}, 'portal', '', now(), now(), now()"
     " FROM generate_series(1, %s::bigint) AS n",
 )
 _FLOOR_SQLITE = (

@@ -36,6 +36,19 @@ COLUMNS = (
     Table.approved_at,
 )
 """What ``challenges.Challenge`` is made of."""
+OPENED = (
+    Table.id,
+    Table.device_id,
+    Table.key_id,
+    Table.seed,
+    Table.code_length,
+    Table.attempts,
+    Table.attempts_allowed,
+    Table.send_count,
+    Table.sent_at,
+    Table.expires_at,
+)
+"""What a challenge has that its draft does not say."""
 ATTEMPT = (
     Table.id,
     Table.key_id,

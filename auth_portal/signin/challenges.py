@@ -144,7 +144,7 @@ class Statements:
         if devices:
             values |= device_values(devices)
         row = self._opening.open(knows_device=bool(devices)).first(connection, values)
-        return challenge_of(row) if row else None
+        return _opened(draft, row) if row else None
 
     @staticmethod
     def newest(connection: Connection, destination: Destination, caller: str, now: datetime) -> Challenge | None:
@@ -234,6 +234,29 @@ def challenge_of(row: Sequence[Any]) -> Challenge:
     """A row of ``sql.COLUMNS``, by position: names would be looked up for each of them."""
     challenge_id, account, device_id, channel, destination, *rest = row
     return Challenge(challenge_id, account, device_id, Destination(channel, destination), *rest)
+
+
+def _opened(draft: Draft, row: Sequence[Any]) -> Challenge:
+    challenge_id, device_id, key_id, seed, length, attempts, allowed, send_count, sent_at, expires_at = row
+    return Challenge(
+        id=challenge_id,
+        account=draft.account,
+        device_id=device_id,
+        destination=draft.destination,
+        caller=draft.caller.key,
+        network=draft.caller.network,
+        device=draft.caller.device,
+        key_id=key_id,
+        shared_seed=seed,
+        code_length=length,
+        attempts=attempts,
+        attempts_allowed=allowed,
+        send_count=send_count,
+        sent_at=sent_at,
+        expires_at=expires_at,
+        consumed_at=None,
+        approved_at=None,
+    )
 
 
 def _owner(destination: Destination, caller: str) -> dict[str, Any]:

@@ -72,10 +72,11 @@ class Bucket:
 class Spent:
     """What came of spending: whose ledger was locked, the buckets that were filled, and those that refuse.
 
-    ``account`` is the destination's user, or the keyed hash it was given while there is none.
+    ``account`` is the destination's user, or the keyed hash it is given while there is none, and it is not known.
     """
 
     account: str
+    is_known: bool
     filled: list[Bucket]
     full: list[Bucket]
 
@@ -135,8 +136,9 @@ class SendLimits:
         full but the inbox's, as long as the source has proofs left; one that was spent before is none. The caller's
         transaction must roll back what it does not want.
         """
+        nobody = account_key(self._keyring, destination)
         values = _values(buckets, now) | {
-            "account": account_key(self._keyring, destination),
+            "account": nobody,
             "channel": destination.channel,
             "destination": destination.value,
         }
@@ -155,6 +157,7 @@ class SendLimits:
             self._alarm.ring(now)
         return Spent(
             account=account,
+            is_known=account != nobody,
             filled=[bucket for bucket in buckets if bucket.kind in kinds],
             full=_refusing(full, has_ticket=_PROOF in kinds),
         )

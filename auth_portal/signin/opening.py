@@ -25,7 +25,7 @@ from auth_portal.settings import (
     SPARE_GUESSES,
     Settings,
 )
-from auth_portal.signin.challenge_sql import COLUMNS
+from auth_portal.signin.challenge_sql import OPENED
 from auth_portal.signin.limits import DEVICE_HASHES
 from auth_portal.signin.site_ledger import MOST_COUNTED_AT_ONCE
 
@@ -121,7 +121,7 @@ class OpeningSql:
             AND NOT EXISTS (SELECT 1 FROM identifier
                 WHERE channel = :channel AND value = :destination AND user_id <> :account)
         ON CONFLICT (id) DO UPDATE SET send_count = challenge.send_count + 1, sent_at = excluded.sent_at
-        RETURNING {", ".join(column.name for column in COLUMNS)}"""  # noqa: S608  made of our own words and numbers
+        RETURNING {", ".join(column.name for column in OPENED)}"""  # noqa: S608  made of our own words and numbers
 
     def _sums(self) -> str:
         """What each length, the device and the run since the last success hold."""
@@ -178,7 +178,7 @@ class OpeningSql:
     def _prepare(self, statement: str) -> Prepared:
         moments = (*_MOMENTS, *self._moments(datetime.min.replace(year=2000)))
         typed = [bindparam(name, type_=UTCDateTime) for name in dict.fromkeys(moments) if f":{name}" in statement]
-        return Prepared(text(statement).bindparams(*typed).columns(*COLUMNS))
+        return Prepared(text(statement).bindparams(*typed).columns(*OPENED))
 
 
 def _sum(condition: str, name: str) -> str:

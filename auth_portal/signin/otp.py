@@ -27,7 +27,7 @@ from auth_portal.signin.codes import codes_match, derive_code
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.flood import alias_bucket, open_shared
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits, Spent, account_key
+from auth_portal.signin.limits import Bucket, SendLimits, Spent
 from auth_portal.signin.links import link_of, not_me_link_of
 from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.proof_of_work import ProofOfWork
@@ -212,7 +212,7 @@ class OtpService:
                 if newest is None or newest.sent_at <= draft.resend_before:
                     raise _LedgerMoved
                 raise self._too_soon(newest, now)
-        return _Opened(challenge, spent.filled, is_known=self._is_known(spent, destination))
+        return _Opened(challenge, spent.filled, is_known=spent.is_known)
 
     def _open_in_flood(self, connection: Connection, draft: challenges.Draft, spent: Spent) -> _Opened:
         """A limit is reached. Where it is only the inbox's, those who hold no code share the next one."""
@@ -226,24 +226,20 @@ class OtpService:
         if refusal is not None:
             raise refusal
         challenge, is_first = open_shared(connection, self._keyring, draft)
-        is_known = self._is_known(spent, draft.destination)
         # Somebody can make as many aliases of one mailbox as they like: they bring letters to users, else few.
         alias = alias_bucket(self._limits, draft.destination)
-        is_welcome = alias is None or self._limits.try_spend(connection, alias, draft.now) or is_known
+        is_welcome = alias is None or self._limits.try_spend(connection, alias, draft.now) or spent.is_known
         if not (is_first and is_welcome):
             # What fills no inbox fills nothing of the site: one flooded inbox must not close it to others.
             self._limits.refund(connection, [bucket for bucket in spent.filled if bucket.is_site])
         return _Opened(
             challenge,
             spent.filled,
-            is_known=is_known,
+            is_known=spent.is_known,
             has_letter=is_first and is_welcome,
             # Whether an alias has a letter tells whether it has a user: nobody may see how long that takes.
             is_later=alias is not None,
         )
-
-    def _is_known(self, spent: Spent, destination: Destination) -> bool:
-        return spent.account != account_key(self._keyring, destination)
 
     def _too_soon(self, newest: challenges.Challenge | None, now: datetime) -> ResendTooSoon:
         wait = (newest.sent_at + self._settings.resend_after - now).total_seconds() if newest else 0
