@@ -35,7 +35,7 @@ class Grant:
 
 @dataclass
 class Code:
-    """One code, and the times of the guesses that were evaluated. ``device``: whose own ledger pays for it."""
+    """One code, and the times of the guesses that count. ``device``: whose own ledger pays for it."""
 
     id: str
     text: str
@@ -55,13 +55,13 @@ class Code:
 
     @property
     def guesses(self) -> list[datetime]:
-        """All that were evaluated."""
+        """Everybody's."""
         return self.own + self.foreign
 
     @property
     def is_charged(self) -> bool:
-        """Whether unknown devices' budget pays for it: a success refunds, a device has its own, long is free."""
-        return self.used_at is None and self.device is None and self.grant.length < LONG
+        """Whether the budget of unknown devices pays for it."""
+        return self.device is None and self.grant.length < LONG
 
     def takes_own(self, now: datetime) -> bool:
         """Whether a guess of its holder would be evaluated."""
@@ -70,6 +70,13 @@ class Code:
     def takes_foreign(self, now: datetime) -> bool:
         """Whether a guess from another network would be."""
         return self.takes_own(now) and len(self.foreign) < self.grant.foreign
+
+    def use(self, now: datetime, *, from_elsewhere: bool) -> None:
+        """A right guess, the last one: refunds what its user guessed (rule 4). What strangers guessed is theirs."""
+        self.used_at = now
+        self.own.clear()
+        if from_elsewhere:
+            self.foreign.pop()
 
     def held(self, now: datetime, since: datetime | None, *, careful: bool) -> int:
         """Failed in the window, and reserved (rules 1 to 3)."""
@@ -101,9 +108,7 @@ class Ledger:
         foreign = FOREIGN if is_api else 0
         if device is not None:
             spent = sum(
-                code.held(now, now - DEVICE_WINDOW, careful=careful)
-                for code in self.codes
-                if code.device == device and code.used_at is None
+                code.held(now, now - DEVICE_WINDOW, careful=careful) for code in self.codes if code.device == device
             )
             if spent < DEVICE_BUDGET:
                 return Grant(self.rungs[0][0], min(self.attempts, DEVICE_BUDGET - spent), 0)

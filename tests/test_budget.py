@@ -214,6 +214,24 @@ def test_a_success_ends_the_run_at_once(at: Callable[..., Visitor], clock: time_
     assert visitor.send().length == 4
 
 
+def test_guesses_after_a_success_are_in_a_row_whenever_their_codes_were_made(
+    at: Callable[..., Visitor], clock: time_machine.Traveller
+) -> None:
+    """OTP-14: who asks for many codes first and waits for a sign-in has a hundred guesses from then on, not more."""
+    visitor = at(guess_budgets="4:1000/365d", code_attempts=10)
+    browser, code = visitor.browse()
+    waiting = [visitor.send() for _ in range(7)]
+    clock.shift(1)
+    assert browser.enter(code).status_code == 303
+    clock.shift(1)
+    for sent in waiting:
+        sent.guess_wrong(11)
+    assert evaluated(visitor.app) == {4: 70}
+    clock.shift(LIFE)
+    visitor.use_up(guesses=11)
+    assert evaluated(visitor.app) == {4: 100}
+
+
 def test_foreign_guesses_prolong_the_run_by_the_spare_one_at_most(
     at: Callable[..., Visitor], clock: time_machine.Traveller
 ) -> None:

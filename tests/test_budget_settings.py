@@ -127,7 +127,7 @@ def test_a_set_of_budgets_is_held_against_its_target(load: Load, name: str) -> N
     """BUD-01."""
     settings, starts = FITS[name]
     found = faults(load, **settings)
-    assert found == [] if starts else [fault.partition(":")[0] for fault in found] == ["GUESS_BUDGETS"]
+    assert {fault.partition(":")[0] for fault in found} == (set() if starts else {"GUESS_BUDGETS"})
 
 
 LADDERS = {

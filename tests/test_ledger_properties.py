@@ -44,10 +44,9 @@ LADDERS = {
     "4:60/365d,6:1000/30d": 10,
 }
 """Budgets, and the guesses of a code. In the last one a hundred failures in a row come first."""
-OWNERS = ("unknown", "registered", "known")
 *_USUAL, _IN_A_ROW = LADDERS
 STARTS = [
-    *itertools.product(_USUAL, OWNERS, [""]),
+    *itertools.product(_USUAL, ["unknown", "registered", "known"], [""]),
     *itertools.product([_IN_A_ROW], ["unknown", "known"], ["under way", "is over"]),
 ]
 """Whose address it is, and whether a hundred failures in a row are near, or were."""
@@ -57,8 +56,8 @@ PAUSES = (
 )
 LONGEST = 380 * DAY
 ROWS = text("SELECT id, attempts, attempts_allowed, foreign_attempts, foreign_allowed, consumed_at FROM challenge")
+CODES = st.integers(0, 3)
 _names = itertools.count(1)
-CODES = st.integers(0, 3)  # which of the last codes, 0 is the newest
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -147,7 +146,7 @@ class LedgerMachine(RuleBasedStateMachine):
             assert (answer.status_code == 200) is (takes and is_right)
             if code is not None and takes:
                 code.foreign.append(now)
-                self._settle(code, answer if is_right else None)
+                self._settle(code, answer if is_right else None, from_elsewhere=True)
 
     @precondition(lambda self: self.token is not None and not self.is_registered)
     @rule()
@@ -186,7 +185,7 @@ class LedgerMachine(RuleBasedStateMachine):
         for code in self.ledger.codes:
             row = rows.get(code.id)
             if row is None:
-                assert code.used_at is not None or not code.guesses or code.grant.length == 20, "failures were pruned"
+                assert not code.guesses or code.grant.length == 20, "failures were pruned"
                 continue
             assert (row.attempts, row.foreign_attempts) == (len(code.own), len(code.foreign))
             assert 0 <= row.attempts <= row.attempts_allowed == code.grant.own
@@ -268,10 +267,11 @@ class LedgerMachine(RuleBasedStateMachine):
             self.browsers[name].get("/account")
             self.browsers[name].post("/logout", {})
 
-    def _settle(self, code: Code, success: TestResponse | None) -> None:
-        """After a success: the code's failures are refunded and the run begins anew (rule 4)."""
+    def _settle(self, code: Code, success: TestResponse | None, *, from_elsewhere: bool = False) -> None:
+        """After a success the run begins anew (rule 4)."""
         if success is not None:
-            code.used_at = self.ledger.succeeded_at = utcnow()
+            self.ledger.succeeded_at = utcnow()
+            code.use(utcnow(), from_elsewhere=from_elsewhere)
             if success.is_json:
                 self.token = data_of(success).get("registrationToken")
 

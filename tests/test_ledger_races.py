@@ -91,9 +91,9 @@ def assert_within_budget(rows: Sequence[Any]) -> None:
         assert row.send_count >= 1
     charged = [row for row in rows if row.consumed_at is None]
     for length, budget in BUDGETS.items():
-        of_length = [row for row in charged if row.code_length == length]
-        assert sum(row.attempts_allowed for row in of_length) <= budget
-        assert sum(row.attempts + row.foreign_attempts for row in of_length) <= budget + SPARE
+        assert sum(row.attempts_allowed for row in charged if row.code_length == length) <= budget
+        guesses = [row.attempts + row.foreign_attempts for row in rows if row.code_length == length]
+        assert sum(guesses) <= budget + SPARE
     short = [row for row in charged if row.code_length in BUDGETS]
     assert sum(row.attempts + row.foreign_attempts for row in short) <= MOST_IN_A_ROW + SPARE
 

@@ -224,7 +224,7 @@ def test_a_used_up_send_limit_is_a_page_that_says_when_to_come_back(make_app: Ma
     BrowserDriver(app, outbox).ask(ADA)
     late = BrowserDriver(app, outbox)
     answer = late.ask(ADA)
-    assert (answer.status_code, late.heading) == (429, "Too many requests")
+    assert (answer.status_code, late.heading) == (429, "A moment, please")
     assert int(answer.headers["Retry-After"]) > 3_500
     assert "60 minutes" in late.page
     assert len(outbox.sent_to(ADA)) == 1

@@ -120,7 +120,11 @@ _TAKE = (
         Table.code_length == bindparam("length"),
         _HAS_GUESSES,
     )
-    .values(attempts=Table.attempts + 1, loose_attempts=Table.loose_attempts + bindparam("loose"))
+    .values(
+        attempts=Table.attempts + 1,
+        guessed_at=bindparam("now"),
+        loose_attempts=Table.loose_attempts + bindparam("loose"),
+    )
     .returning(*ATTEMPT)
 )
 _LAST = aliased(Table)
@@ -155,7 +159,7 @@ TAKE_FOREIGN = Prepared(
         ~_HAS_OWN,
         is_live(),
     )
-    .values(foreign_attempts=Table.foreign_attempts + 1)
+    .values(foreign_attempts=Table.foreign_attempts + 1, guessed_at=bindparam("now"))
     .returning(*ATTEMPT)
 )
 LIVE_LENGTH = (

@@ -89,7 +89,7 @@ class OpeningSql:
                 (SELECT max(consumed_at) FROM challenge WHERE account = :account AND consumed_at IS NOT NULL)
                     AS succeeded_at
         ), entry AS (
-            SELECT device_id, code_length, created_at, expires_at, consumed_at,
+            SELECT device_id, code_length, guessed_at, attempts + foreign_attempts AS taken, expires_at, consumed_at,
                 CASE WHEN consumed_at IS NULL AND expires_at > :released AND attempts < attempts_allowed
                     THEN attempts_allowed + foreign_allowed ELSE attempts + foreign_attempts END AS held
             FROM challenge
@@ -126,10 +126,9 @@ class OpeningSql:
     def _sums(self) -> str:
         """What each length, the device and the run since the last success hold."""
         on_device = "entry.device_id = asking.device_id AND entry.expires_at > :device_since"
-        # A code that was made before the last success counts for the run while it lives, as it may yet be guessed at.
-        run = """entry.consumed_at IS NULL AND (asking.succeeded_at IS NULL OR entry.created_at > asking.succeeded_at
-            OR entry.expires_at > :released)"""
-        sums = [_sum(on_device, "on_device"), _sum(run, "run")]
+        run = """COALESCE(sum(CASE WHEN entry.consumed_at IS NULL THEN entry.held
+            - CASE WHEN entry.guessed_at < asking.succeeded_at THEN entry.taken ELSE 0 END ELSE 0 END), 0) AS run"""
+        sums = [_sum(on_device, "on_device"), run]
         for position, rung in enumerate(self._rungs):
             of_rung = f"entry.device_id IS NULL AND entry.code_length = {rung.length}"
             sums.append(_sum(f"{of_rung} AND entry.expires_at > :since{position}", f"used{position}"))

@@ -33,6 +33,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('foreign_allowed', sa.SmallInteger(), nullable=False, server_default='2'))
         batch_op.add_column(sa.Column('loose_attempts', sa.SmallInteger(), nullable=False, server_default='0'))
         batch_op.add_column(sa.Column('seed', sa.String(length=32), nullable=True))
+        batch_op.add_column(sa.Column('guessed_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('approved_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.drop_index(batch_op.f('ix_challenge_caller'))
         batch_op.drop_constraint(batch_op.f('uq_challenge_channel_destination_caller'), type_='unique')
