@@ -5,13 +5,14 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 
+import time_machine
 from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
 from auth_portal.signin.codes import derive_code
 from auth_portal.signin.keyring import KeyRing
-from tests.conftest import SECRET_KEY, services_of
+from tests.conftest import SECRET_KEY, Made, services_of
 from tests.drivers import ApiDriver, data_of, outcome, wrong_code
 from tests.support.smtp import MailSink
 
@@ -78,3 +79,24 @@ def test_a_code_whose_letter_did_not_leave_is_dead(app: Flask, api: ApiDriver, o
 
     send_in_vain(api, outbox, guess)
     assert outcome(api.login(ADA, found[0])) == REFUSED
+
+
+def test_a_resend_of_the_shared_code_that_fails_leaves_its_first_letter_good(
+    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """OTP-20; contract, section 2: an older live code still works, for all who share it."""
+    app = make_app(sends_per_inbox_per_hour=10)
+    api = ApiDriver(app, outbox)
+    for host in range(10):
+        assert api.at(f"203.0.113.{host}").send(ADA).status_code == 201
+    first, second = api.at("198.51.100.1"), api.at("198.51.100.2")
+    assert [data_of(caller.send(ADA))["codeLength"] for caller in (first, second)] == [20, 20]
+    code = first.code_sent_to(ADA)
+    clock.shift(360)  # room for one letter more
+    outbox.fault = "refuse_connection"
+    outbox.drop_connections()
+    assert outcome(second.send(ADA)) == (500, "delivery_failed")
+    outbox.fault = None
+    assert data_of(second.send(ADA))["codeLength"] == 20
+    assert second.code_sent_to(ADA) == code
+    assert first.login(ADA, code).status_code == 200

@@ -159,10 +159,10 @@ class Statements:
         Guesses that were made at it meanwhile stay counted. ``sent_at``: so long ago that the caller may ask again.
         """
         values = {"given_id": challenge.id, "given_send_count": challenge.send_count}
-        if challenge.shared_seed is not None:
-            connection.execute(sql.WITHDRAW_SHARED, {"given_seed": challenge.shared_seed})
-        elif challenge.send_count > 1:
+        if challenge.send_count > 1:
             connection.execute(sql.WITHDRAW_REPEAT, values | {"earlier": sent_at})
+        elif challenge.shared_seed is not None:
+            connection.execute(sql.WITHDRAW_SHARED, {"given_seed": challenge.shared_seed})
         elif connection.execute(sql.WITHDRAW_FIRST, values).rowcount == 0:
             connection.execute(sql.WITHDRAW_GUESSED, values | {"earlier": sent_at, "now": now})
 
