@@ -6,8 +6,8 @@ from flask import Blueprint, Response, flash, make_response, redirect, render_te
 from flask_babel import gettext
 
 from auth_portal.web.cookies import clear_cookie
-from auth_portal.web.pages.forms import ButtonForm
-from auth_portal.web.pages.visitor import current_session
+from auth_portal.web.forms import ButtonForm
+from auth_portal.web.visitor import current_session
 from auth_portal.web.services import services
 
 blueprint = Blueprint("pages_account", __name__)

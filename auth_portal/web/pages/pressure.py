@@ -7,8 +7,8 @@ from flask import Response, g, make_response, render_template
 from auth_portal.errors import TooManyRequests
 from auth_portal.signin.addresses import Destination
 from auth_portal.web.errors import refusal_of, tell_limit
-from auth_portal.web.pages.forms import PressureForm
-from auth_portal.web.pages.visitor import this_caller
+from auth_portal.web.forms import PressureForm
+from auth_portal.web.visitor import this_caller
 from auth_portal.web.services import services
 
 

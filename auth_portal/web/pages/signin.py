@@ -35,9 +35,9 @@ from auth_portal.signin.sessions import OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.i18n import choose_locale
-from auth_portal.web.pages.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
 from auth_portal.web.pages.pressure import pressure_page
-from auth_portal.web.pages.visitor import (
+from auth_portal.web.visitor import (
     caller_of,
     current_session,
     find_registration,
