@@ -6,6 +6,7 @@
     ├── InvalidInput            a field is missing or malformed
     ├── CodeRefused             wrong, expired, used, exhausted or unknown code: one answer for all
     ├── Unauthenticated         no token, or a dead one
+    ├── ScopeInsufficient       the token is good, but for something else
     ├── AccountSuspended        the code was right, the user may not sign in
     ├── ClientUnknown           the given client id names no client
     ├── ResendTooSoon           the same caller had a code sent a moment ago
@@ -51,6 +52,14 @@ class Unauthenticated(PortalError):
     def __init__(self, *, token_given: bool = True) -> None:
         super().__init__("token missing" if not token_given else "token refused")
         self.token_given = token_given
+
+
+class ScopeInsufficient(PortalError):
+    """The access token is good, but was not granted the ``scope`` that this needs (RFC 6750, 3.1)."""
+
+    def __init__(self, *, scope: str) -> None:
+        super().__init__(f"scope {scope} missing")
+        self.scope = scope
 
 
 class AccountSuspended(PortalError):

@@ -24,21 +24,22 @@ def list_keys(as_json: bool) -> None:
 
 
 @keys.command()
-@click.option("--now", "at_once", is_flag=True, help="Sign with the new key at once.")
+@click.option("--now", "at_once", is_flag=True, help="Sign with the new keys at once.")
 @click.option("--leaked", is_flag=True, help="Drop all former keys at once: their tokens are refused.")
 @json_option
 def rotate(at_once: bool, leaked: bool, as_json: bool) -> None:
-    """Publish a new key; it signs once every verifier has seen it, without any downtime.
+    """Publish new keys; they sign once every verifier has seen them, without any downtime.
 
     Also encrypts all keys under the present SECRET_KEY. Running portals follow within half a minute.
     """
-    key = load_services().keys.rotate(at_once=at_once, drop_former=leaked)
-    show([_row(key)], as_json=as_json)
+    made = load_services().keys.rotate(at_once=at_once, drop_former=leaked)
+    show([_row(key) for key in made], as_json=as_json)
 
 
 def _row(key: Key) -> dict[str, Any]:
     return {
         "kid": key.kid,
+        "algorithm": key.algorithm,
         "state": key.state(utcnow()),
         "created_at": key.created_at,
         "active_from": key.active_from,

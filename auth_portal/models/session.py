@@ -1,23 +1,31 @@
-"""Signed-in browsers and API devices, and the refresh tokens of the latter."""
+"""Signed-in browsers, API devices and clients, and the refresh tokens of the latter two."""
 
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import ForeignKey, Index, String
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_portal.db import Model, UTCDateTime
 
 
 class Session(Model):
-    """One signed-in browser or API device. ``id`` is public (the ``sid`` claim) and opens nothing.
+    """One signed-in browser or API device, or a grant: what one of them opened for a client.
 
-    A browser proves itself by a secret of which ``secret_hash`` is the SHA-256; an API device by its tokens.
+    ``id`` is public (the ``sid`` claim) and opens nothing. A browser, and a site behind forward-auth, proves itself
+    by a secret of which ``secret_hash`` is the SHA-256; an API device and a client by their tokens.
+    A grant has the browser's session as ``parent_id`` (a device's grant: itself), ends with it unless it
+    ``is_offline``, and keeps what was granted: ``scope``, and ``parameters`` for later tokens.
     """
 
     __tablename__ = "session"
-    __table_args__ = (Index(None, "user_id"), Index(None, "expires_at"))
+    __table_args__ = (
+        Index(None, "user_id"),
+        Index(None, "expires_at"),
+        Index(None, "parent_id"),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"))
@@ -28,6 +36,10 @@ class Session(Model):
     last_seen_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     ended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    parent_id: Mapped[str | None] = mapped_column(String(32))
+    scope: Mapped[str | None] = mapped_column(Text)
+    parameters: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
+    is_offline: Mapped[bool] = mapped_column(server_default=false())
 
 
 class RefreshToken(Model):

@@ -1,4 +1,4 @@
-"""Signed-in browsers and API devices: opening, finding, refreshing and ending them.
+"""Signed-in browsers, API devices and grants: opening, finding, refreshing and ending them.
 
 A session is a row: ending it makes our own endpoints refuse its cookie, its access tokens and its refresh
 tokens at once (JWT-16, SES-08). Secrets are random, handed out once and stored as SHA-256 (SES-01, REF-01).
@@ -7,10 +7,11 @@ tokens at once (JWT-16, SES-08). Secrets are random, handed out once and stored 
 from __future__ import annotations
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, update
+from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import Unauthenticated
@@ -19,6 +20,7 @@ from auth_portal.prepared import Prepared
 from auth_portal.settings import Settings
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import remember_device
+from auth_portal.signin.endings import END_GRANT, end_client_grants, end_sessions, is_over
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.tokens import PORTAL_CLIENT
 from auth_portal.signin.users import USER_COLUMNS, Profile, profile_of
@@ -47,12 +49,36 @@ class OpenedSession:
 
 @dataclass(frozen=True, slots=True)
 class LiveSession:
-    """A session that is good right now, and whose it is."""
+    """A session that is good right now, and whose it is. ``scope`` and ``parameters`` are a grant's."""
 
     id: str
     user: Profile
+    client_id: str
     authenticated_at: datetime
     expires_at: datetime
+    parent_id: str | None = None
+    scope: str = ""
+    parameters: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GrantDraft:
+    """What a client is about to be granted. ``parent_id``: the browser's session, or the grant itself (a device).
+
+    ``ttl`` is that of its refresh tokens; ``has_secret`` gives it a cookie's secret instead (forward-auth).
+    """
+
+    id: str
+    user_id: str
+    client_id: str
+    parent_id: str
+    scope: str
+    parameters: dict[str, Any]
+    authenticated_at: datetime
+    ttl: timedelta
+    device: str = ""
+    is_offline: bool = False
+    has_secret: bool = False
 
 
 class SessionService:
@@ -82,6 +108,10 @@ class SessionService:
             "last_seen_at": now,
             "expires_at": expires_at,
             "ended_at": None,
+            "parent_id": None,
+            "scope": None,
+            "parameters": None,
+            "is_offline": False,
         }
         _INSERT_SESSION.run(connection, row)
         device_secret = None
@@ -91,13 +121,39 @@ class SessionService:
             self._store_refresh_token(connection, secret, session_id, now)
         return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret, device_secret)
 
-    def find_by_secret(self, secret: str) -> LiveSession | None:
+    def open_grant(self, connection: Connection, draft: GrantDraft, *, is_refreshable: bool) -> str | None:
+        """Open a grant in the caller's transaction; its first refresh token, or its secret, where it has one."""
+        now = utcnow()
+        secret = secrets.token_urlsafe(32)
+        row = {
+            "id": draft.id,
+            "user_id": draft.user_id,
+            "secret_hash": digest(secret) if draft.has_secret else None,
+            "client_id": draft.client_id,
+            "device": draft.device,
+            "authenticated_at": draft.authenticated_at,
+            "last_seen_at": now,
+            "expires_at": now + draft.ttl,
+            "ended_at": None,
+            "parent_id": draft.parent_id,
+            "scope": draft.scope,
+            "parameters": draft.parameters,
+            "is_offline": draft.is_offline,
+        }
+        _INSERT_SESSION.run(connection, row)
+        if is_refreshable:
+            self._store_refresh_token(connection, secret, draft.id, now)
+        return secret if is_refreshable or draft.has_secret else None
+
+    def find_by_secret(self, secret: str, client_id: str = PORTAL_CLIENT) -> LiveSession | None:
         """The live session of a browser's cookie; notes at most once a minute that it was seen."""
         if not secret or len(secret) > _MAX_SECRET:
             return None
         now = utcnow()
         with self._autocommit.connect() as connection:
-            row = connection.execute(_BY_SECRET, {"secret_hash": digest(secret), "now": now}).first()
+            row = connection.execute(
+                _BY_SECRET, {"secret_hash": digest(secret), "client_id": client_id, "now": now}
+            ).first()
             if row is None or row.last_seen_at + self._idle_ttl <= now:
                 return None
             if row.last_seen_at + _SEEN_EVERY <= now:
@@ -112,19 +168,36 @@ class SessionService:
             raise Unauthenticated
         return _live(row)
 
-    def rotate_refresh_token(self, token: str) -> OpenedSession:
+    def find_refreshed(self, token: str, client_id: str) -> LiveSession | None:
+        """The live session that a client's refresh token belongs to, be it used or not. Changes nothing."""
+        if not token.isascii() or len(token) > _MAX_SECRET:
+            return None
+        values = {"hash": digest(token), "client_id": client_id, "now": utcnow()}
+        with self._autocommit.connect() as connection:
+            row = connection.execute(_BY_REFRESH, values).first()
+        return _live(row) if row else None
+
+    def is_refresh_token_live(self, token: str) -> bool:
+        """Whether a refresh token was not used yet."""
+        with self._autocommit.connect() as connection:
+            used_at = connection.execute(_UNUSED, {"hash": digest(token)}).first()
+        return used_at is not None
+
+    def rotate_refresh_token(self, token: str, client_id: str = PORTAL_CLIENT) -> OpenedSession:
         """Exchange a refresh token for its successor (REF-02, REF-04).
 
         The same token again within REFRESH_GRACE, while its successor is unused, gets the same successor;
-        any later use means that two hold it, and ends the session (REF-03). Raises Unauthenticated.
+        any later use means that two hold it, and ends the session (REF-03). To another client than its own a token
+        is unknown, and nothing happens to it (REF-01). Raises Unauthenticated.
         """
         if not token.isascii() or len(token) > _MAX_SECRET:
             raise Unauthenticated
         now = utcnow()
         with self._engine.begin() as connection:
-            taken = connection.execute(_TAKE_REFRESH, {"hash": digest(token), "now": now}).first()
+            values = {"hash": digest(token), "client_id": client_id, "now": now}
+            taken = connection.execute(_TAKE_REFRESH, values).first()
             if taken is None:
-                successor, session_id = self._repeat(connection, token, now)
+                successor, session_id = self._repeat(connection, token, client_id, now)
             else:
                 successor, session_id = self._keyring.refresh_successors(token)[0], taken.session_id
                 self._store_refresh_token(connection, successor, session_id, now)
@@ -137,22 +210,60 @@ class SessionService:
         live = _live(row)
         return OpenedSession(live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor)
 
-    def _repeat(self, connection: Connection, token: str, now: datetime) -> tuple[str | None, str]:
-        used = connection.execute(_READ_REFRESH, {"hash": digest(token)}).first()
+    def _repeat(self, connection: Connection, token: str, client_id: str, now: datetime) -> tuple[str | None, str]:
+        used = connection.execute(_READ_REFRESH, {"hash": digest(token), "client_id": client_id}).first()
         if used is None:
             raise Unauthenticated
         if used.used_at is not None and now - used.used_at <= REFRESH_GRACE:
             for successor in self._keyring.refresh_successors(token):
-                found = connection.execute(_READ_REFRESH, {"hash": digest(successor)}).first()
+                values = {"hash": digest(successor), "client_id": client_id}
+                found = connection.execute(_READ_REFRESH, values).first()
                 if found is not None and found.used_at is None:
                     return successor, used.session_id
-        connection.execute(_END, {"session_id": used.session_id, "now": now})
+        end_sessions(connection, Session.id == used.session_id, now)
         return None, used.session_id
 
     def end_session(self, session_id: str) -> None:
-        """End one session; ending it again changes nothing."""
+        """End one session with what it opened; ending it again changes nothing."""
         with self._engine.begin() as connection:
-            connection.execute(_END, {"session_id": session_id, "now": utcnow()})
+            end_sessions(connection, Session.id == session_id, utcnow())
+
+    def end_grant(self, grant_id: str) -> None:
+        """End one grant with its tokens."""
+        with self._autocommit.connect() as connection:
+            connection.execute(END_GRANT, {"grant_id": grant_id, "now": utcnow()})
+
+    def end_client_grants(self, user_id: str, client_id: str) -> None:
+        """End every grant that a client has of a person."""
+        with self._engine.begin() as connection:
+            end_client_grants(connection, user_id, client_id, utcnow())
+
+    def end_what_is_over(self) -> int:
+        """Note the end of browsers' sessions whose time is over, where clients are to be told; says how many."""
+        now = utcnow()
+        with self._engine.begin() as connection:
+            return end_sessions(connection, is_over(now, now - self._idle_ttl), now)
+
+    def renew(self, former: LiveSession, opened: OpenedSession) -> OpenedSession:
+        """Let a session go on that its person has just proven again: another secret, the same id (SES-04).
+
+        So what it opened for clients goes on, too, and a client's tokens keep their ``sid``.
+        """
+        with self._engine.begin() as connection:
+            connection.execute(delete(Session).where(Session.id == opened.id))
+            renewed = connection.execute(
+                update(Session)
+                .where(Session.id == former.id, Session.ended_at.is_(None))
+                .values(
+                    secret_hash=digest(opened.secret),
+                    authenticated_at=opened.authenticated_at,
+                    last_seen_at=opened.authenticated_at,
+                    expires_at=opened.expires_at,
+                )
+            )
+        if renewed.rowcount == 0:
+            raise Unauthenticated
+        return replace(opened, id=former.id)
 
     @staticmethod
     def _store_refresh_token(connection: Connection, token: str, session_id: str, now: datetime) -> None:
@@ -161,7 +272,16 @@ class SessionService:
 
 
 def _live(row: AnyRow) -> LiveSession:
-    return LiveSession(row.session_id, profile_of(row), row.authenticated_at, row.expires_at)
+    return LiveSession(
+        id=row.session_id,
+        user=profile_of(row),
+        client_id=row.client_id,
+        authenticated_at=row.authenticated_at,
+        expires_at=row.expires_at,
+        parent_id=row.parent_id,
+        scope=row.scope or "",
+        parameters=row.parameters,
+    )
 
 
 _LIVE = (
@@ -172,26 +292,39 @@ _LIVE = (
         Session.authenticated_at,
         Session.last_seen_at,
         Session.expires_at,
+        Session.parent_id,
+        Session.scope,
+        Session.parameters,
     )
     .join(User, User.id == Session.user_id)
     .where(Session.ended_at.is_(None), Session.expires_at > bindparam("now"), User.suspended_at.is_(None))
 )
-_BY_SECRET = _LIVE.where(Session.secret_hash == bindparam("secret_hash"))
+_BY_SECRET = _LIVE.where(Session.secret_hash == bindparam("secret_hash"), Session.client_id == bindparam("client_id"))
 _BY_ID = _LIVE.where(Session.id == bindparam("session_id"))
+_BY_REFRESH = _LIVE.where(
+    Session.id
+    == select(RefreshToken.session_id).where(RefreshToken.token_hash == bindparam("hash")).scalar_subquery(),
+    Session.client_id == bindparam("client_id"),
+)
 _INSERT_SESSION = Prepared(insert(Session), tuple(Session.__table__.columns.keys()))
 _INSERT_REFRESH = Prepared(insert(RefreshToken), tuple(RefreshToken.__table__.columns.keys()))
 _SEEN = update(Session).where(Session.id == bindparam("seen_id")).values(last_seen_at=bindparam("now"))
-_END = (
-    update(Session)
-    .where(Session.id == bindparam("session_id"), Session.ended_at.is_(None))
-    .values(ended_at=bindparam("now"))
-)
 _TAKE_REFRESH = (
     update(RefreshToken)
-    .where(RefreshToken.token_hash == bindparam("hash"), RefreshToken.used_at.is_(None))
+    .where(
+        RefreshToken.token_hash == bindparam("hash"),
+        RefreshToken.used_at.is_(None),
+        RefreshToken.session_id == Session.id,
+        Session.client_id == bindparam("client_id"),
+    )
     .values(used_at=bindparam("now"))
     .returning(RefreshToken.session_id)
 )
-_READ_REFRESH = select(RefreshToken.session_id, RefreshToken.used_at).where(
-    RefreshToken.token_hash == bindparam("hash")
+_READ_REFRESH = (
+    select(RefreshToken.session_id, RefreshToken.used_at)
+    .join(Session, Session.id == RefreshToken.session_id)
+    .where(RefreshToken.token_hash == bindparam("hash"), Session.client_id == bindparam("client_id"))
+)
+_UNUSED = select(RefreshToken.token_hash).where(
+    RefreshToken.token_hash == bindparam("hash"), RefreshToken.used_at.is_(None)
 )

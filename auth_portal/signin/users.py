@@ -11,6 +11,7 @@ from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import Identifier, Session, User
 from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.endings import end_sessions
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,8 +134,7 @@ class UserService:
         with self._engine.begin() as connection:
             suspended = update(User).where(User.id == user_id, User.suspended_at.is_(None))
             connection.execute(suspended.values(suspended_at=now))
-            ended = update(Session).where(Session.user_id == user_id, Session.ended_at.is_(None))
-            connection.execute(ended.values(ended_at=now))
+            end_sessions(connection, Session.user_id == user_id, now)
 
     def restore(self, user_id: str) -> None:
         """Let a suspended user sign in again; ended sessions stay ended."""

@@ -50,6 +50,7 @@ TABLE: dict[type[Exception], Refusal] = {
         _("The code is wrong or has expired."),
     ),
     errors.Unauthenticated: Refusal(401, "unauthorized", "Unauthorized", _("Please sign in.")),
+    errors.ScopeInsufficient: Refusal(403, "insufficient_scope", "Forbidden", _("This token does not allow that.")),
     errors.AccountSuspended: Refusal(
         403, "account_suspended", "Hesap kullanıma kapalı", _("This account is closed for use.")
     ),
@@ -158,6 +159,8 @@ def answer(error: errors.PortalError) -> Response:
     if isinstance(error, errors.Unauthenticated) and is_api(request.path):
         known = ' error="invalid_token"' if error.token_given else ""
         response.headers["WWW-Authenticate"] = f"Bearer{known}"
+    if isinstance(error, errors.ScopeInsufficient):
+        response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     return response
 
 

@@ -14,6 +14,7 @@ from auth_portal.signin.callers import Caller
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import LiveSession, OpenedSession
+from auth_portal.signin.tokens import AccessDraft
 from auth_portal.signin.users import Profile
 from auth_portal.web.api import inputs
 from auth_portal.web.devices import device_of
@@ -120,16 +121,18 @@ def _caller() -> Caller:
 def _session() -> LiveSession:
     """The live session of the request's access token. Raises Unauthenticated."""
     claims = services().tokens.check_access_token(inputs.bearer_token())
-    return services().sessions.get_by_id(claims.session_id)
+    return services().sessions.get_by_id(claims.session_id or "")
 
 
 def _tokens_json(opened: OpenedSession) -> JsonObject:
     issuer = services().tokens
     access_token = issuer.access_token(
-        user_id=opened.user.id,
-        session_id=opened.id,
-        client_id=opened.client_id,
-        authenticated_at=opened.authenticated_at,
+        AccessDraft(
+            subject=opened.user.id,
+            client_id=opened.client_id,
+            session_id=opened.id,
+            authenticated_at=opened.authenticated_at,
+        )
     )
     return {
         "accessToken": access_token,

@@ -7,8 +7,8 @@ from flask_babel import gettext
 
 from auth_portal.web.cookies import clear_cookie
 from auth_portal.web.forms import ButtonForm
-from auth_portal.web.visitor import current_session
 from auth_portal.web.services import services
+from auth_portal.web.visitor import current_session
 
 blueprint = Blueprint("pages_account", __name__)
 

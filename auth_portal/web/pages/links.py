@@ -9,8 +9,8 @@ from auth_portal.errors import CodeRefused
 from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.links import OpenedLink, StoppedCode
 from auth_portal.web.forms import ButtonForm
-from auth_portal.web.visitor import current_session, this_caller, to, welcome
 from auth_portal.web.services import services
+from auth_portal.web.visitor import current_session, this_caller, to, welcome
 
 blueprint = Blueprint("pages_links", __name__, url_prefix="/login")
 

@@ -8,8 +8,8 @@ from auth_portal.errors import TooManyRequests
 from auth_portal.signin.addresses import Destination
 from auth_portal.web.errors import refusal_of, tell_limit
 from auth_portal.web.forms import PressureForm
-from auth_portal.web.visitor import this_caller
 from auth_portal.web.services import services
+from auth_portal.web.visitor import this_caller
 
 
 def pressure_page(destination: Destination, error: TooManyRequests, *, had_proof: bool) -> Response:

@@ -34,9 +34,11 @@ from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
-from auth_portal.web.i18n import choose_locale
 from auth_portal.web.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.pressure import pressure_page
+from auth_portal.web.pages.webmail import webmail_of
+from auth_portal.web.services import services
 from auth_portal.web.visitor import (
     caller_of,
     current_session,
@@ -49,8 +51,6 @@ from auth_portal.web.visitor import (
     to,
     welcome,
 )
-from auth_portal.web.pages.webmail import webmail_of
-from auth_portal.web.services import services
 
 blueprint = Blueprint("pages", __name__)
 

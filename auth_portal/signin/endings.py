@@ -1,0 +1,73 @@
+"""How sessions end, whatever ends them: with the grants they opened, and the news for clients that want it.
+
+The news (``LogoutNotice``) is written in the transaction that ends the session, so that a crash loses none (OP-55).
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, literal, or_, select, update
+from sqlalchemy.orm import aliased
+
+from auth_portal.db import upsert
+from auth_portal.models import Client, LogoutNotice, Session
+
+_grant: Any = aliased(Session)
+
+
+def end_sessions(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
+    """End the sessions that fulfil the condition; says how many lived.
+
+    A browser's session takes its grants along, but for those that may outlive it (REF-07), and every client that had
+    a grant of it is to be told, whether that grant lives or not (OP-55).
+    """
+    is_live = and_(Session.ended_at.is_(None), which)
+    ending = select(Session.id).where(is_live).subquery()
+    notices = (
+        select(
+            _grant.parent_id,
+            _grant.client_id,
+            _grant.user_id,
+            literal(now, type_=LogoutNotice.created_at.type),
+            literal(now, type_=LogoutNotice.due_at.type),
+            literal(0),
+        )
+        .distinct()
+        .join(Client, Client.id == _grant.client_id)
+        .where(_grant.parent_id.in_(select(ending.c.id)), Client.backchannel_logout_uri.is_not(None))
+    )
+    columns = ["session_id", "client_id", "user_id", "created_at", "due_at", "tries"]
+    insert = upsert(connection.dialect.name)
+    connection.execute(insert(LogoutNotice).from_select(columns, notices).on_conflict_do_nothing())
+    grants = update(Session).where(
+        Session.ended_at.is_(None), Session.is_offline.is_(False), Session.parent_id.in_(select(ending.c.id))
+    )
+    connection.execute(grants.values(ended_at=now), {})
+    return connection.execute(update(Session).where(is_live).values(ended_at=now)).rowcount
+
+
+def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
+    """End all that a client has of a person, offline or not (OP-23)."""
+    live = update(Session).where(
+        Session.user_id == user_id, Session.client_id == client_id, Session.ended_at.is_(None)
+    )
+    connection.execute(live.values(ended_at=now))
+
+
+def is_over(now: datetime, idle_before: datetime) -> ColumnElement[bool]:
+    """Sessions of browsers that ended by time, of which clients are still to be told (OP-58)."""
+    return and_(
+        Session.secret_hash.is_not(None),
+        or_(Session.expires_at <= now, Session.last_seen_at <= idle_before),
+        exists().where(_grant.parent_id == Session.id),
+    )
+
+
+END_GRANT = (
+    update(Session)
+    .where(Session.id == bindparam("grant_id"), Session.ended_at.is_(None))
+    .values(ended_at=bindparam("now"))
+)
+"""Ends one grant and nothing else."""
