@@ -11,6 +11,20 @@ from auth_portal.delivery.deliverer import MailDeliverer
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.mailbox import Mailbox
 from auth_portal.delivery.relays import Handover, SmtpRelay
+from auth_portal.oidc.backchannel import BackChannel
+from auth_portal.oidc.clients import ClientService
+from auth_portal.oidc.codes import AuthorizationCodes
+from auth_portal.oidc.consents import Consents
+from auth_portal.oidc.devices import DeviceCodes
+from auth_portal.oidc.fetch import Fetcher
+from auth_portal.oidc.grants import GrantServices
+from auth_portal.oidc.inspection import ProtocolServerWithTokens, Tokens
+from auth_portal.oidc.logout import LogoutReader
+from auth_portal.oidc.pending import PendingRequests
+from auth_portal.oidc.protocol import AssertionAuth
+from auth_portal.oidc.requests import RequestReader
+from auth_portal.oidc.subjects import Subjects
+from auth_portal.oidc.tokens import ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.keyring import KeyRing
@@ -32,9 +46,13 @@ from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
+from auth_portal.web.oauth import authorize, discovery, endpoints, logout
 from auth_portal.web.pages import account, links, mailbox, signin
 from auth_portal.web.security import csrf, init_security
 from auth_portal.web.services import Services
+
+PROTOCOL_DOORS = (authorize.blueprint, endpoints.blueprint, logout.blueprint, discovery.blueprint)
+"""What clients and other sites may post to: no form of ours, so no CSRF token."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -92,21 +110,45 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     upkeep = Background()
     site = SiteLedger(engine, settings, upkeep.later)
     entry = EntryService(engine, settings, sessions, registrations, notices)
+    tokens = TokenIssuer(settings, keys)
+    users = UserService(engine)
+    clients = ClientService(engine)
+    subjects = Subjects(engine)
+    fetcher = Fetcher(settings)
+    codes = AuthorizationCodes(engine, settings)
+    devices = DeviceCodes(engine)
+    protocol = ProtocolServerWithTokens(
+        clients=clients,
+        assertions=AssertionAuth(engine, settings.public_url, fetcher),
+        services=GrantServices(codes, devices, sessions, users, ClientTokens(settings, tokens, subjects)),
+        tokens=Tokens(engine, tokens, sessions),
+    )
     return Services(
         settings=settings,
         engine=engine,
         keys=keys,
-        tokens=TokenIssuer(settings, keys),
+        tokens=tokens,
         sessions=sessions,
         registrations=registrations,
-        users=UserService(engine),
+        users=users,
         limits=limits,
         site_ledger=site,
         proofs=proofs,
         otp=OtpService(engine, settings, keyring, limits, site, proofs, entry, notices, deliverer, background.later),
         links=LinkService(engine, keyring, entry),
+        clients=clients,
+        subjects=subjects,
+        requests=RequestReader(clients, tokens),
+        pending=PendingRequests(engine, settings),
+        consents=Consents(engine),
+        authorization_codes=codes,
+        device_codes=devices,
+        protocol=protocol,
+        logouts=LogoutReader(clients, tokens),
+        backchannel=BackChannel(engine, clients, subjects, tokens, fetcher),
         background=background,
         upkeep=upkeep,
+        outbox=Background(),
         mailbox=caught,
     )
 
@@ -114,8 +156,10 @@ def _build_services(app: Flask, settings: Settings) -> Services:
 def _register_doors(app: Flask) -> None:
     services: Services = app.extensions["auth_portal"]
     settings = services.settings
-    csrf.exempt(auth.blueprint)
-    for blueprint in (auth.blueprint, signin.blueprint, links.blueprint, account.blueprint, operations.blueprint):
+    for door in (auth.blueprint, *PROTOCOL_DOORS):
+        csrf.exempt(door)
+    pages = (signin.blueprint, links.blueprint, account.blueprint, authorize.pages, logout.pages)
+    for blueprint in (auth.blueprint, *PROTOCOL_DOORS, *pages, operations.blueprint):
         app.register_blueprint(blueprint)
     if services.mailbox is not None:
         app.register_blueprint(mailbox.blueprint)

@@ -15,7 +15,7 @@ import structlog
 
 log = structlog.get_logger("background")
 
-Job = Callable[[], None]
+Job = Callable[[], object]
 Later = Callable[[Job], None]
 """Does a job soon, so that nobody waits for it."""
 _MOST_JOBS = 1_000

@@ -9,6 +9,8 @@
     ├── ScopeInsufficient       the token is good, but for something else
     ├── AccountSuspended        the code was right, the user may not sign in
     ├── ClientUnknown           the given client id names no client
+    ├── ClientRequestRefused    an app's request cannot be answered to that app
+    ├── RequestExpired          an app's request is over, unknown, or another browser's
     ├── ResendTooSoon           the same caller had a code sent a moment ago
     ├── AlreadyRegistered       the address has a user, or the registration was used
     ├── TooManyRequests         a send limit is reached
@@ -68,6 +70,21 @@ class AccountSuspended(PortalError):
 
 class ClientUnknown(PortalError):
     """The given client id names no registered client."""
+
+
+class ClientRequestRefused(PortalError):
+    """An app sent somebody here with a request whose sender or return address is not certain (OP-02).
+
+    ``reason``: the parameter that is wrong.
+    """
+
+    def __init__(self, *, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class RequestExpired(PortalError):
+    """The request that an app sent somebody with is over, was answered, or belongs to another browser."""
 
 
 class ResendTooSoon(PortalError):

@@ -34,6 +34,9 @@
     setTimeout(release, 10000, form);
   });
 
+  // The answer to an app that wants it posted. The button stays for those without a script.
+  find('[data-post-now]')?.requestSubmit();
+
   const code = find('[data-code]');
   const open = find('[data-open]');
 
@@ -101,14 +104,18 @@
   // Once the letter's link was confirmed in another browser, this page goes on. It asks less and less often, and at
   // once when it is looked at again.
   const waiting = find('[data-waiting]');
+  const state = ({ elements, dataset }) => {
+    const address = new URL(dataset.state, location);
+    address.searchParams.set('challenge', elements.challenge.value);
+    return address;
+  };
   if (waiting) {
-    const state = `/login/code/state?challenge=${encodeURIComponent(waiting.elements.challenge.value)}`;
     let pause = 3000;
     let timer;
     const ask = async () => {
       if (document.hidden || open?.hidden) return;
       const busy = waiting.dataset.sent;
-      const answer = busy ? null : await fetch(state).then((response) => response.json()).catch(() => null);
+      const answer = busy ? null : await fetch(state(waiting)).then((response) => response.json()).catch(() => null);
       clearTimeout(timer);
       if (answer?.approved && !waiting.dataset.sent) {
         say(waiting.dataset.waiting);
@@ -163,8 +170,8 @@
   if (code) {
     tabs.onmessage = async () => {
       if (code.form.dataset.sent) return;
-      const answer = await fetch('/login/code').catch(() => null);
-      if (answer?.redirected) location.replace(answer.url);
+      const answer = await fetch(state(code.form)).then((response) => response.json()).catch(() => null);
+      if (answer?.done) location.replace(code.form.dataset.here);
     };
   } else if (find('[data-follows]')) {
     tabs.postMessage('followed');

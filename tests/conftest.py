@@ -142,6 +142,7 @@ def make_app(database_url: str, outbox: MailSink) -> Iterator[Callable[..., Flas
     for app in made:
         services_of(app).background.wait()
         services_of(app).upkeep.wait()
+        services_of(app).outbox.wait()
         services_of(app).engine.dispose()
 
 

@@ -17,6 +17,8 @@ from flask import Flask
 from jwt.algorithms import ECAlgorithm
 from werkzeug.test import TestResponse
 
+from auth_portal.errors import Unauthenticated
+from auth_portal.signin.keys import ALGORITHMS, Algorithm, Key
 from tests.conftest import NOW, services_of
 from tests.drivers import ApiDriver, data_of, outcome
 
@@ -68,12 +70,13 @@ class Forged:
     key: Any = "ours"
     alg: str = "ES256"
 
-    def token(self, good: str, ours: ec.EllipticCurvePrivateKey) -> str:
-        """The forgery."""
+    def token(self, good: str, ours: Key, others: Key) -> str:
+        """The forgery. ``others`` is our key of the other algorithm, which signs ID tokens only."""
         head = {**jwt.get_unverified_header(good), **self.head, "alg": self.alg}
         claims = {**jwt.decode(good, options={"verify_signature": False}), **self.claims}
         head, claims = ({name: value for name, value in part.items() if value is not None} for part in (head, claims))
-        key = ours if self.key == "ours" else self.key
+        head = {name: others.kid if value == "theirs" else value for name, value in head.items()}
+        key = {"ours": ours.private, "theirs": others.private}.get(self.key) if type(self.key) is str else self.key
         return jwt.encode(claims, key, self.alg, headers=head)
 
 
@@ -118,7 +121,13 @@ ELSEWHERE = "http://127.0.0.1:9/keys"
 CLAIMS = ("iss", "sub", "aud", "exp", "iat", "jti", "client_id", "sid", "auth_time")
 FORGED: dict[str, Forged] = {
     "alg none": Forged(key=None, alg="none"),
+    "alg none under the kid of the other algorithm": Forged({"kid": "theirs"}, key=None, alg="none"),
     "RS256 of a foreign key": Forged(key=RSA, alg="RS256"),
+    "RS256 of a foreign key under our RS256 kid": Forged({"kid": "theirs"}, key=RSA, alg="RS256"),
+    "RS256 of our own key": Forged({"kid": "theirs"}, key="theirs", alg="RS256"),
+    "RS256 of our own key under the kid of ES256": Forged(key="theirs", alg="RS256"),
+    "PS256 of our own key": Forged({"kid": "theirs"}, key="theirs", alg="PS256"),
+    "ES256 under the kid of RS256": Forged({"kid": "theirs"}),
     "a foreign key under our kid": Forged(key=OTHER),
     "an embedded key": Forged({"jwk": json.loads(ECAlgorithm.to_jwk(OTHER.public_key()))}, key=OTHER),
     "a key from elsewhere": Forged({"jku": ELSEWHERE, "x5u": ELSEWHERE}, key=OTHER),
@@ -130,6 +139,11 @@ FORGED: dict[str, Forged] = {
     "another issuer": Forged(claims={"iss": "https://evil.example"}),
     "another audience": Forged(claims={"aud": "https://evil.example"}),
     "several audiences": Forged(claims={"aud": [ISSUER, "https://evil.example"]}),
+    "no audience at all": Forged(claims={"aud": []}),
+    "an audience of a wrong type": Forged(claims={"aud": {ISSUER: ISSUER}}),
+    "an unknown grant": Forged(claims={"grant_id": "0" * 32}),
+    "neither session nor auth_time": Forged(claims={"sid": None, "auth_time": None}),
+    "no scope": Forged(claims={"scope": None}),
     "not valid yet": Forged(claims={"nbf": NOW.timestamp() + 60}),
     "issued in the future": Forged(claims={"iat": NOW.timestamp() + 60}),
     "over": Forged(claims={"exp": NOW.timestamp() - 60}),
@@ -143,18 +157,23 @@ FORGED: dict[str, Forged] = {
 
 def test_a_forged_token_is_refused(app: Flask, api: ApiDriver, tokens: dict[str, Any]) -> None:
     """JWT-01, JWT-02, JWT-03, JWT-05: each differs from a good one in what its name says only."""
-    good, ours = tokens["accessToken"], services_of(app).keys.current().private
-    assert me(api, Forged().token(good, ours)).status_code == 200
-    assert {name: outcome(me(api, forged.token(good, ours))) for name, forged in FORGED.items()} == dict.fromkeys(
+    keys = services_of(app).keys
+    good, both = tokens["accessToken"], (keys.current(), keys.current("RS256"))
+    assert me(api, Forged().token(good, *both)).status_code == 200
+    assert {name: outcome(me(api, forged.token(good, *both))) for name, forged in FORGED.items()} == dict.fromkeys(
         FORGED, UNAUTHORIZED
     )
 
 
-def test_an_hmac_by_our_public_key_is_refused(app: Flask, api: ApiDriver, tokens: dict[str, Any]) -> None:
+@pytest.mark.parametrize("algorithm", ALGORITHMS)
+@pytest.mark.parametrize("named", ALGORITHMS)
+def test_an_hmac_by_our_public_key_is_refused(
+    app: Flask, api: ApiDriver, tokens: dict[str, Any], algorithm: Algorithm, named: Algorithm
+) -> None:
     """JWT-01: the key confusion of RFC 8725, section 2.1. By hand, since libraries refuse to make one."""
-    public = services_of(app).keys.current().public
-    secret = public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
-    head = {**jwt.get_unverified_header(tokens["accessToken"]), "alg": "HS256"}
+    keys = services_of(app).keys
+    secret = keys.current(algorithm).public.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    head = {**jwt.get_unverified_header(tokens["accessToken"]), "alg": "HS256", "kid": keys.current(named).kid}
     part = f"{base64url(json.dumps(head).encode())}.{tokens['accessToken'].split('.')[1]}"
     assert outcome(me(api, f"{part}.{base64url(hmac.digest(secret, part.encode(), 'sha256'))}")) == UNAUTHORIZED
 
@@ -277,5 +296,14 @@ def test_each_kind_of_token_opens_only_its_own_door(api: ApiDriver, tokens: dict
     """JWT-03."""
     registration = api.proven("bob@example.com")["registrationToken"]
     assert outcome(me(api, registration)) == UNAUTHORIZED
+    issuer, good = services_of(api.app).tokens, tokens["accessToken"]
+    claims = jwt.decode(good, options={"verify_signature": False})
+    for algorithm in ALGORITHMS:
+        id_token = issuer.sign(claims, algorithm=algorithm)
+        assert issuer.read_id_token(id_token)["sub"] == tokens["user"]["id"]
+        assert outcome(me(api, id_token)) == UNAUTHORIZED
+    for other in (good, registration):
+        with pytest.raises(Unauthenticated):
+            issuer.read_id_token(other)
     assert outcome(me(api, tokens["refreshToken"])) == UNAUTHORIZED
     assert refresh(api, tokens["accessToken"]).status_code in (400, 401)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -11,8 +14,9 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from auth_portal.errors import KeysUnreadable
-from auth_portal.signin.keys import PUBLISH_LEAD, SigningKeys
+from auth_portal.db import utcnow
+from auth_portal.errors import KeysUnreadable, Unauthenticated
+from auth_portal.signin.keys import ALGORITHMS, PUBLISH_LEAD, Algorithm, Key, SigningKeys
 from tests.conftest import NOW, Made, services_of
 from tests.drivers import ApiDriver, outcome
 from tests.support.api import in_parallel
@@ -35,9 +39,25 @@ def keys_of(node: ApiDriver) -> SigningKeys:
     return services_of(node.app).keys
 
 
-def published(node: ApiDriver) -> list[str]:
-    """The ids in the node's key set, oldest first."""
-    return [key["kid"] for key in node.call("GET", "/.well-known/jwks.json").json["keys"]]
+def published(node: ApiDriver, algorithm: Algorithm | None = None) -> list[str]:
+    """The ids in the node's key set, oldest first: of one algorithm or all."""
+    keys = node.call("GET", "/.well-known/jwks.json").json["keys"]
+    return [key["kid"] for key in keys if algorithm in (None, key["alg"])]
+
+
+def kids(keys: list[Key]) -> list[str]:
+    """The ids of the keys that a rotation made: one for each algorithm."""
+    assert [key.algorithm for key in keys] == list(ALGORITHMS)
+    return [key.kid for key in keys]
+
+
+def id_token(node: ApiDriver) -> str:
+    """An ID token as most clients get it, signed by RS256."""
+    tokens = services_of(node.app).tokens
+    now = int(utcnow().timestamp())
+    return tokens.sign(
+        {"iss": tokens.issuer, "sub": "s", "aud": "c", "iat": now, "exp": now + 600}, algorithm="RS256"
+    )
 
 
 def kid_of(data: dict[str, Any]) -> str:
@@ -45,53 +65,104 @@ def kid_of(data: dict[str, Any]) -> str:
     return str(jwt.get_unverified_header(data["accessToken"])["kid"])
 
 
+def signing(node: ApiDriver, email: str) -> list[str]:
+    """The keys that a node signs with: a new person's access token, and an ID token."""
+    access = node.register(email)["accessToken"]
+    headers = [jwt.get_unverified_header(token) for token in (access, id_token(node))]
+    assert [header["alg"] for header in headers] == list(ALGORITHMS)
+    return [header["kid"] for header in headers]
+
+
 def me(node: ApiDriver, data: dict[str, Any]) -> int:
     """The status of the profile."""
     return node.call("GET", "me", token=data["accessToken"]).status_code
 
 
-def test_the_key_set_has_one_key_with_public_members_only(node: Made) -> None:
+def test_the_key_set_has_one_key_of_each_algorithm_with_public_members_only(node: Made) -> None:
     """JWT-08, JWT-09."""
     answer = node().call("GET", "/.well-known/jwks.json")
-    (key,) = answer.json["keys"]
-    assert sorted(key) == ["alg", "crv", "kid", "kty", "use", "x", "y"]
-    assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("EC", "P-256", "ES256", "sig")
+    curve, modulus = answer.json["keys"]
+    assert sorted(curve) == ["alg", "crv", "kid", "kty", "use", "x", "y"]
+    assert (curve["kty"], curve["crv"], curve["alg"], curve["use"]) == ("EC", "P-256", "ES256", "sig")
+    assert sorted(modulus) == ["alg", "e", "kid", "kty", "n", "use"]
+    assert (modulus["kty"], modulus["e"], modulus["alg"], modulus["use"]) == ("RSA", "AQAB", "RS256", "sig")
+    assert jwt.PyJWK(modulus).key.key_size >= 2_048
+    assert curve["kid"] != modulus["kid"]
     assert answer.headers["Cache-Control"] == "public, max-age=300"
     assert answer.headers["Access-Control-Allow-Origin"] == "*"
 
 
 def test_a_kid_is_the_thumbprint_of_its_key(node: Made) -> None:
     """RFC 7638: whoever reads the key set can tell that nobody swapped a key under its name."""
-    (key,) = node().call("GET", "/.well-known/jwks.json").json["keys"]
-    assert jwt.PyJWK(key).key_id == key["kid"]
-    assert len(key["kid"]) == 43
+    required = {"EC": ("crv", "kty", "x", "y"), "RSA": ("e", "kty", "n")}
+    keys = node().call("GET", "/.well-known/jwks.json").json["keys"]
+    assert len(keys) == 2
+    for key in keys:
+        members = json.dumps({name: key[name] for name in required[key["kty"]]}, separators=(",", ":"))
+        thumbprint = base64.urlsafe_b64encode(hashlib.sha256(members.encode()).digest()).decode().rstrip("=")
+        assert key["kid"] == thumbprint
 
 
-def test_all_nodes_share_one_key_and_keep_it(node: Made) -> None:
+def test_all_nodes_share_the_keys_and_keep_them(node: Made) -> None:
     first, second = node(), node()
     assert published(first) == published(second) == published(node())
     assert me(second, first.register(ADA)) == 200
+    assert services_of(second.app).tokens.read_id_token(id_token(first))["sub"] == "s"
+    assert len(published(node())) == 2
 
 
-def test_nodes_that_make_the_first_key_at_once_make_one(app: Flask, node: Made) -> None:
-    makers = [keys_of(node()) for _ in range(4)]
-    made = in_parallel([maker.current for maker in makers])
-    assert len({getattr(key, "kid", key) for key in made}) == 1
+@pytest.mark.parametrize("wanted", [("ES256",), ("RS256",), ALGORITHMS], ids="+".join)
+def test_nodes_that_make_the_first_keys_at_once_make_one_of_each(
+    app: Flask, node: Made, wanted: tuple[Algorithm, ...]
+) -> None:
+    makers = [(keys_of(node()), algorithm) for algorithm in wanted for _ in range(4)]
+    made = in_parallel([lambda keys=keys, name=name: keys.current(name) for keys, name in makers])
+    assert [getattr(key, "algorithm", key) for key in made] == [name for _keys, name in makers]
+    assert len({getattr(key, "kid", key) for key in made}) == len(wanted)
     with services_of(app).engine.connect() as connection:
-        assert connection.execute(text("SELECT count(*) FROM signing_key")).scalar() == 1
+        found = connection.execute(text("SELECT algorithm FROM signing_key ORDER BY algorithm")).scalars().all()
+    assert found == sorted(wanted)
+
+
+def test_nodes_that_are_asked_for_their_first_key_set_at_once_publish_the_same(app: Flask, node: Made) -> None:
+    nodes = [keys_of(node()) for _ in range(4)]
+    sets = in_parallel([one.published for one in nodes])
+    assert {tuple(sorted(key.algorithm for key in keys)) for keys in sets if isinstance(keys, list)} == {ALGORITHMS}
+    assert len({tuple(sorted(key.kid for key in keys)) if isinstance(keys, list) else keys for keys in sets}) == 1
+    with services_of(app).engine.connect() as connection:
+        assert connection.execute(text("SELECT count(*) FROM signing_key")).scalar() == 2
+
+
+@pytest.mark.parametrize("is_rotating", [False, True])
+def test_an_installation_of_an_older_release_gets_its_rs256_key_when_the_key_set_is_read(
+    app: Flask, node: Made, is_rotating: bool
+) -> None:
+    """Such a one has ES256 keys only; they stay, and so do their tokens."""
+    before = node().register(ADA)
+    if is_rotating:
+        keys_of(node()).rotate()
+        with services_of(app).engine.begin() as connection:
+            connection.execute(text("DELETE FROM signing_key WHERE algorithm = 'RS256'"))
+    old = [key.kid for key in keys_of(node())._read()]
+    assert len(old) == 1 + is_rotating
+    upgraded = node()
+    (new,) = set(published(upgraded)) - set(old)
+    assert published(upgraded, "ES256") == old
+    assert published(node(), "RS256") == [new]
+    assert keys_of(node()).current("RS256").state(NOW) == "active"
+    assert me(node(), before) == 200
 
 
 def test_a_key_is_published_before_it_signs(node: Made, clock: time_machine.Traveller) -> None:
     """JWT-10: every verifier that honours our cache header has the key before the first token needs it."""
-    api = node()
-    before = api.register(ADA)
-    new = keys_of(node()).rotate()
-    assert published(node()) == [kid_of(before), new.kid]
-    assert kid_of(node().register("b@example.com")) == kid_of(before)
+    old = signing(node(), ADA)
+    new = kids(keys_of(node()).rotate())
+    assert published(node()) == [*old, *new]
+    assert signing(node(), "b@example.com") == old
     clock.shift(LEAD - 1)
-    assert kid_of(node().register("c@example.com")) == kid_of(before)
+    assert signing(node(), "c@example.com") == old
     clock.shift(1)
-    assert kid_of(node().register("d@example.com")) == new.kid
+    assert signing(node(), "d@example.com") == new
 
 
 def test_a_key_is_published_for_longer_than_verifiers_keep_the_key_set(node: Made) -> None:
@@ -102,12 +173,15 @@ def test_a_key_is_published_for_longer_than_verifiers_keep_the_key_set(node: Mad
 def test_a_former_key_verifies_until_its_last_token_is_over(node: Made, clock: time_machine.Traveller) -> None:
     """JWT-10: also the registration token of the last second, which lives a day."""
     api = node()
-    api.register("first@example.com")
+    old = signing(api, "first@example.com")
     keys_of(api).rotate()
     clock.shift(LEAD - 1)
     last, pending = node().register(ADA), node().proven("new@example.com")["registrationToken"]
+    identity = id_token(node())
     clock.shift(599)
+    assert signing(node(), "late@example.com") != old
     assert me(node(), last) == 200
+    assert services_of(node().app).tokens.read_id_token(identity)["sub"] == "s"
     clock.shift(86_400 - 600)
     body = {"firstName": "Ada", "lastName": "Lovelace", "acceptTerms": True}
     assert node().post("complete-registration", body, token=pending).status_code == 201
@@ -115,45 +189,55 @@ def test_a_former_key_verifies_until_its_last_token_is_over(node: Made, clock: t
 
 def test_a_former_key_is_gone_when_its_last_token_is_over(node: Made, clock: time_machine.Traveller) -> None:
     api = node()
-    old = published(api)[0]
-    new = keys_of(api).rotate()
+    old, identity = published(api), id_token(api)
+    new = kids(keys_of(api).rotate())
     clock.shift(LEAD + 86_400 + 120)
-    assert published(node()) == [new.kid]
+    assert published(node()) == new
     keys_of(node()).rotate()
-    assert keys_of(node()).find(old) is None
+    assert [keys_of(node()).find(kid) for kid in old] == [None, None]
+    with pytest.raises(Unauthenticated):
+        services_of(node().app).tokens.read_id_token(identity)
+    with services_of(api.app).engine.connect() as connection:
+        stored = connection.execute(text("SELECT kid FROM signing_key")).scalars().all()
+    assert len(stored) == 4
+    assert not set(stored) & set(old)
 
 
 def test_rotating_during_traffic_fails_nobody(node: Made, clock: time_machine.Traveller) -> None:
     """JWT-10: three rotations in a row; a token is good at every node as long as it lives."""
     for number in range(3):
-        tokens = node().register(f"person{number}@example.com")
+        tokens, identity = node().register(f"person{number}@example.com"), id_token(node())
         keys_of(node()).rotate()
         for _ in range(2):
             assert me(node(), tokens) == 200
+            assert services_of(node().app).tokens.read_id_token(identity)["sub"] == "s"
             clock.shift(298)
 
 
 def test_at_once_signs_with_the_new_key_and_still_takes_the_old_ones_tokens(node: Made) -> None:
-    before = node().register(ADA)
-    new = keys_of(node()).rotate(at_once=True)
-    assert kid_of(node().register("b@example.com")) == new.kid
+    before, identity = node().register(ADA), id_token(node())
+    new = kids(keys_of(node()).rotate(at_once=True))
+    assert signing(node(), "b@example.com") == new
     assert me(node(), before) == 200
+    assert services_of(node().app).tokens.read_id_token(identity)["sub"] == "s"
 
 
 def test_a_key_that_was_waiting_never_overtakes_one_that_signs_at_once(
     node: Made, clock: time_machine.Traveller
 ) -> None:
     keys_of(node()).rotate()
-    emergency = keys_of(node()).rotate(at_once=True)
+    emergency = kids(keys_of(node()).rotate(at_once=True))
     clock.shift(LEAD + 60)
-    assert keys_of(node()).current().kid == emergency.kid
+    assert [keys_of(node()).current(algorithm).kid for algorithm in ALGORITHMS] == emergency
 
 
 def test_a_leaked_key_is_dropped_with_all_its_tokens(node: Made) -> None:
     """JWT-11: and people go on with their refresh tokens."""
-    before = node().register(ADA)
-    new = keys_of(node()).rotate(drop_former=True)
-    assert published(node()) == [new.kid]
+    before, identity = node().register(ADA), id_token(node())
+    new = kids(keys_of(node()).rotate(drop_former=True))
+    assert published(node()) == new
+    with pytest.raises(Unauthenticated):
+        services_of(node().app).tokens.read_id_token(identity)
     assert outcome(node().call("GET", "me", token=before["accessToken"])) == UNAUTHORIZED
     refreshed = node().post("refresh-token", {"refreshToken": before["refreshToken"]}).json["data"]
     assert me(node(), refreshed) == 200
@@ -171,20 +255,34 @@ def test_a_node_learns_of_a_key_that_another_one_signs_with(node: Made) -> None:
 
 
 def test_states_tell_what_each_key_does(node: Made, clock: time_machine.Traveller) -> None:
-    keys_of(node()).ensure()
+    keys_of(node()).published()
     keys_of(node()).rotate()
     keys = keys_of(node()).published()
-    assert [key.state(NOW) for key in keys] == ["active", "next"]
-    after = NOW + PUBLISH_LEAD
-    assert [key.state(after) for key in keys] == ["retiring", "active"]
+    for algorithm in ALGORITHMS:
+        own = [key for key in keys if key.algorithm == algorithm]
+        assert [key.state(NOW) for key in own] == ["active", "next"]
+        after = NOW + PUBLISH_LEAD
+        assert [key.state(after) for key in own] == ["retiring", "active"]
+
+
+def test_a_key_of_one_algorithm_does_not_end_that_of_the_other(node: Made, clock: time_machine.Traveller) -> None:
+    """Its RS256 key comes later than its ES256 key where an older release made that one."""
+    keys_of(node()).ensure("ES256")
+    clock.shift(86_400)
+    keys = keys_of(node()).published()
+    assert [(key.algorithm, key.state(NOW + timedelta(days=2))) for key in keys] == [
+        ("ES256", "active"),
+        ("RS256", "active"),
+    ]
 
 
 def test_private_keys_are_encrypted_in_the_database(app: Flask) -> None:
     """JWT-11."""
-    services_of(app).keys.ensure()
+    services_of(app).keys.published()
     with services_of(app).engine.connect() as connection:
-        stored = bytes(connection.execute(text("SELECT private_key FROM signing_key")).scalar_one())
-    assert stored.startswith(b"gAAAA")  # Fernet, version 128
+        stored = connection.execute(text("SELECT private_key FROM signing_key")).scalars().all()
+    assert len(stored) == 2
+    assert all(bytes(cipher).startswith(b"gAAAA") for cipher in stored)  # Fernet, version 128
 
 
 def test_a_new_secret_with_the_former_as_fallback_keeps_key_and_tokens(node: Made) -> None:
@@ -207,22 +305,26 @@ def test_a_lost_answer_is_repeated_across_a_new_secret(node: Made) -> None:
 
 def test_rotating_the_keys_frees_them_from_the_former_secret(node: Made) -> None:
     """Re-encrypted: afterwards the fallback may go."""
-    before = node(secret_key=OLD).register(ADA)
+    before, identity = node(secret_key=OLD).register(ADA), id_token(node(secret_key=OLD))
     keys_of(node(secret_key=NEW, secret_key_fallbacks=OLD)).rotate()
     assert me(node(secret_key=NEW), before) == 200
+    assert services_of(node(secret_key=NEW).app).tokens.read_id_token(identity)["sub"] == "s"
 
 
 def test_under_a_lost_secret_nothing_is_signed_and_no_key_is_made_silently(node: Made) -> None:
     before = published(node(secret_key=OLD))
+    for algorithm in ALGORITHMS:
+        with pytest.raises(KeysUnreadable):
+            keys_of(node(secret_key=NEW)).current(algorithm)
     with pytest.raises(KeysUnreadable):
-        keys_of(node(secret_key=NEW)).current()
+        keys_of(node(secret_key=NEW)).published()
     assert published(node(secret_key=OLD)) == before
 
 
 def test_a_lost_secret_has_a_way_out(node: Made) -> None:
     """The operator drops the keys that nobody can read; people sign in again."""
     before = node(secret_key=OLD).register(ADA)
-    new = keys_of(node(secret_key=NEW)).rotate(drop_former=True)
-    assert published(node(secret_key=NEW)) == [new.kid]
+    new = kids(keys_of(node(secret_key=NEW)).rotate(drop_former=True))
+    assert published(node(secret_key=NEW)) == new
     assert outcome(node(secret_key=NEW).call("GET", "me", token=before["accessToken"])) == UNAUTHORIZED
     assert node(secret_key=NEW).register("b@example.com")["tokenType"] == "Bearer"

@@ -7,6 +7,7 @@ import sys
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
+from auth_portal.cli.clients import client
 from auth_portal.cli.database import database
 from auth_portal.cli.keys import keys
 from auth_portal.cli.operations import doctor, prune, settings_table
@@ -22,6 +23,7 @@ def portal() -> None:
     """Run and look after an auth-portal. Settings come from AUTH_PORTAL_* variables."""
 
 
+portal.add_command(client)
 portal.add_command(database)
 portal.add_command(keys)
 portal.add_command(user)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, ForeignKey, Index, String, Text, false
+from sqlalchemy import JSON, ForeignKey, Index, String, Text, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_portal.db import Model, UTCDateTime
+
+_IS_GRANT = "parent_id IS NOT NULL"
 
 
 class Session(Model):
@@ -24,7 +26,8 @@ class Session(Model):
     __table_args__ = (
         Index(None, "user_id"),
         Index(None, "expires_at"),
-        Index(None, "parent_id"),
+        # Most sessions open no grants; a full index would be passed over for being all NULL.
+        Index(None, "parent_id", sqlite_where=text(_IS_GRANT), postgresql_where=text(_IS_GRANT)),
     )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)

@@ -106,6 +106,9 @@ def _check_web(settings: Settings) -> list[str]:
         parts = _split(origin)
         if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
             faults.append(f"ALLOWED_ORIGINS: {origin!r} is not an origin such as https://app.example")
+    for network in settings.private_client_networks:
+        if not _is_network(network):
+            faults.append(f"PRIVATE_CLIENT_NETWORKS: {network!r} is not a network such as 10.20.0.0/16")
     for name in ("terms_url", "privacy_url"):
         value = getattr(settings, name)
         if value and not re.fullmatch(r"https?://[^\s\"'<>]+", value):
@@ -125,6 +128,14 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_network(text: str) -> bool:
+    try:
+        ipaddress.ip_network(text)
+    except ValueError:
+        return False
+    return True
 
 
 def has_control(text: str) -> bool:

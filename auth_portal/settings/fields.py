@@ -5,6 +5,7 @@ The table in docs/settings.md is generated from these sentences.
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from dataclasses import replace
 from datetime import timedelta
@@ -40,6 +41,7 @@ def _words(value: object) -> object:
 
 Duration = Annotated[timedelta, BeforeValidator(_duration)]
 Words = Annotated[tuple[str, ...], BeforeValidator(_words)]
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def _seconds(default: int, least: int, most: int, description: str) -> Any:
@@ -136,8 +138,16 @@ class Settings(BaseModel):
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
     )
+    authorization_code_ttl: Duration = _seconds(
+        60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    private_client_networks: Words = Field(
+        (),
+        description="Private networks where clients may be told of sign-outs and have their keys read, "
+        "comma-separated: `10.20.0.0/16,fd12:3456::/32`.",
+    )
     default_locale: Literal["tr", "en"] = Field("tr", description="Language where nobody asked for one.")
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description="Name on pages and letters.")
     terms_url: str = Field("", description="Terms of use, linked from pages and registration.")
@@ -210,6 +220,11 @@ class Settings(BaseModel):
         """Scheme, host and port of ``PUBLIC_URL``, as browsers write it in ``Origin``."""
         parts = urlsplit(self.public_url)
         return f"{parts.scheme}://{parts.netloc.lower()}"
+
+    @property
+    def private_networks(self) -> tuple[Network, ...]:
+        """The networks of ``PRIVATE_CLIENT_NETWORKS``."""
+        return tuple(map(ipaddress.ip_network, self.private_client_networks))
 
     @property
     def secret_keys(self) -> tuple[str, ...]:

@@ -23,8 +23,15 @@ def end_sessions(connection: Connection, which: ColumnElement[bool], now: dateti
     A browser's session takes its grants along, but for those that may outlive it (REF-07), and every client that had
     a grant of it is to be told, whether that grant lives or not (OP-55).
     """
-    is_live = and_(Session.ended_at.is_(None), which)
-    ending = select(Session.id).where(is_live).subquery()
+    # The session first: whoever opens a grant locks it (see ``lock_live``), so that no grant slips in between.
+    ended = connection.execute(update(Session).where(Session.ended_at.is_(None), which).values(ended_at=now)).rowcount
+    if not ended:
+        return 0
+    just_ended = select(Session.id).where(Session.ended_at == now, which)
+    grants = update(Session).where(
+        Session.ended_at.is_(None), Session.is_offline.is_(False), Session.parent_id.in_(just_ended)
+    )
+    connection.execute(grants.values(ended_at=now))
     notices = (
         select(
             _grant.parent_id,
@@ -36,16 +43,17 @@ def end_sessions(connection: Connection, which: ColumnElement[bool], now: dateti
         )
         .distinct()
         .join(Client, Client.id == _grant.client_id)
-        .where(_grant.parent_id.in_(select(ending.c.id)), Client.backchannel_logout_uri.is_not(None))
+        .where(_grant.parent_id.in_(just_ended), Client.backchannel_logout_uri.is_not(None))
     )
     columns = ["session_id", "client_id", "user_id", "created_at", "due_at", "tries"]
     insert = upsert(connection.dialect.name)
     connection.execute(insert(LogoutNotice).from_select(columns, notices).on_conflict_do_nothing())
-    grants = update(Session).where(
-        Session.ended_at.is_(None), Session.is_offline.is_(False), Session.parent_id.in_(select(ending.c.id))
-    )
-    connection.execute(grants.values(ended_at=now), {})
-    return connection.execute(update(Session).where(is_live).values(ended_at=now)).rowcount
+    return ended
+
+
+def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:
+    """Whether a session lives; it does until the end of this transaction."""
+    return connection.execute(_LOCK_LIVE, {"session_id": session_id, "now": now}).rowcount == 1
 
 
 def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
@@ -71,3 +79,8 @@ END_GRANT = (
     .values(ended_at=bindparam("now"))
 )
 """Ends one grant and nothing else."""
+_LOCK_LIVE = (
+    update(Session)
+    .where(Session.id == bindparam("session_id"), Session.ended_at.is_(None), Session.expires_at > bindparam("now"))
+    .values(last_seen_at=Session.last_seen_at)
+)

@@ -41,8 +41,17 @@ FOREIGN_ATTEMPTS = 2
 
 
 @dataclass(frozen=True, slots=True)
+class AskingApp:
+    """The app that a person signs in to: its name, colour (``#rrggbb``) and the address of its logo."""
+
+    name: str
+    color: str | None = None
+    logo: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class CodeLetter:
-    """What a code's letter tells. ``link`` signs in without typing; ``not_me`` stops the code."""
+    """What a code's letter tells. ``link`` signs in without typing; ``not_me`` stops the code; ``app`` asked."""
 
     destination: Destination
     code: str
@@ -52,6 +61,7 @@ class CodeLetter:
     locale: str
     link: str | None
     not_me: str
+    app: AskingApp | None = None
 
 
 class Deliverer(Protocol):
@@ -124,7 +134,14 @@ class OtpService:
         self.code_lengths = settings.code_lengths
         """Every length that a code may have."""
 
-    def send_code(self, destination: Destination, caller: Caller, locale: str, proof: str = "") -> SentCode:
+    def send_code(
+        self,
+        destination: Destination,
+        caller: Caller,
+        locale: str,
+        proof: str = "",
+        app: AskingApp | None = None,
+    ) -> SentCode:
         """Send the caller's code for this destination: a new one, or the one that still lives, again.
 
         The same for known and unknown destinations (OTP-21). The length follows the guess budget; where a flood
@@ -141,9 +158,9 @@ class OtpService:
         challenge = opened.challenge
         code = self._get_code(challenge)
         if opened.has_letter and opened.is_later:
-            self._later(lambda: self._deliver(opened, code, caller, locale, now))
+            self._later(lambda: self._deliver(opened, code, caller, locale, app, now))
         elif opened.has_letter:
-            self._deliver(opened, code, caller, locale, now)
+            self._deliver(opened, code, caller, locale, app, now)
         return SentCode(
             id=challenge.id,
             destination=destination,
@@ -245,7 +262,15 @@ class OtpService:
         wait = (newest.sent_at + self._settings.resend_after - now).total_seconds() if newest else 0
         return ResendTooSoon(retry_after=max(1, math.ceil(wait)))
 
-    def _deliver(self, opened: _Opened, code: str, caller: Caller, locale: str, now: datetime) -> None:
+    def _deliver(
+        self,
+        opened: _Opened,
+        code: str,
+        caller: Caller,
+        locale: str,
+        app: AskingApp | None,
+        now: datetime,
+    ) -> None:
         challenge = opened.challenge
         letter = CodeLetter(
             destination=challenge.destination,
@@ -256,6 +281,7 @@ class OtpService:
             locale=locale,
             link=link_of(self._settings, self._keyring, challenge.seed) if caller.is_browser else None,
             not_me=not_me_link_of(self._settings, self._keyring, challenge.seed),
+            app=app,
         )
         try:
             if self._settings.signup == "open" or opened.is_known:

@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, delete, insert, select, update
+from sqlalchemy import Connection, Engine, delete, update
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import Unauthenticated
-from auth_portal.models import RefreshToken, Session, User
-from auth_portal.prepared import Prepared
+from auth_portal.models import Session
 from auth_portal.settings import Settings
+from auth_portal.signin import session_sql as sql
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import remember_device
-from auth_portal.signin.endings import END_GRANT, end_client_grants, end_sessions, is_over
+from auth_portal.signin.endings import END_GRANT, end_client_grants, end_sessions, is_over, lock_live
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.tokens import PORTAL_CLIENT
-from auth_portal.signin.users import USER_COLUMNS, Profile, profile_of
+from auth_portal.signin.users import Profile, profile_of
 
 REFRESH_GRACE = timedelta(seconds=10)
 """How long a client that lost our answer may present the former refresh token again (D10)."""
@@ -113,7 +113,7 @@ class SessionService:
             "parameters": None,
             "is_offline": False,
         }
-        _INSERT_SESSION.run(connection, row)
+        sql.INSERT_SESSION.run(connection, row)
         device_secret = None
         if caller.is_browser:
             device_secret = remember_device(connection, user.id, caller)
@@ -140,7 +140,7 @@ class SessionService:
             "parameters": draft.parameters,
             "is_offline": draft.is_offline,
         }
-        _INSERT_SESSION.run(connection, row)
+        sql.INSERT_SESSION.run(connection, row)
         if is_refreshable:
             self._store_refresh_token(connection, secret, draft.id, now)
         return secret if is_refreshable or draft.has_secret else None
@@ -152,18 +152,18 @@ class SessionService:
         now = utcnow()
         with self._autocommit.connect() as connection:
             row = connection.execute(
-                _BY_SECRET, {"secret_hash": digest(secret), "client_id": client_id, "now": now}
+                sql.BY_SECRET, {"secret_hash": digest(secret), "client_id": client_id, "now": now}
             ).first()
             if row is None or row.last_seen_at + self._idle_ttl <= now:
                 return None
             if row.last_seen_at + _SEEN_EVERY <= now:
-                connection.execute(_SEEN, {"seen_id": row.session_id, "now": now})
+                connection.execute(sql.SEEN, {"seen_id": row.session_id, "now": now})
         return _live(row)
 
     def get_by_id(self, session_id: str) -> LiveSession:
         """The live session that an access token names. Raises Unauthenticated where it ended."""
         with self._autocommit.connect() as connection:
-            row = connection.execute(_BY_ID, {"session_id": session_id, "now": utcnow()}).first()
+            row = connection.execute(sql.BY_ID, {"session_id": session_id, "now": utcnow()}).first()
         if row is None:
             raise Unauthenticated
         return _live(row)
@@ -174,13 +174,13 @@ class SessionService:
             return None
         values = {"hash": digest(token), "client_id": client_id, "now": utcnow()}
         with self._autocommit.connect() as connection:
-            row = connection.execute(_BY_REFRESH, values).first()
+            row = connection.execute(sql.BY_REFRESH, values).first()
         return _live(row) if row else None
 
     def is_refresh_token_live(self, token: str) -> bool:
         """Whether a refresh token was not used yet."""
         with self._autocommit.connect() as connection:
-            used_at = connection.execute(_UNUSED, {"hash": digest(token)}).first()
+            used_at = connection.execute(sql.UNUSED, {"hash": digest(token)}).first()
         return used_at is not None
 
     def rotate_refresh_token(self, token: str, client_id: str = PORTAL_CLIENT) -> OpenedSession:
@@ -195,7 +195,7 @@ class SessionService:
         now = utcnow()
         with self._engine.begin() as connection:
             values = {"hash": digest(token), "client_id": client_id, "now": now}
-            taken = connection.execute(_TAKE_REFRESH, values).first()
+            taken = connection.execute(sql.TAKE_REFRESH, values).first()
             if taken is None:
                 successor, session_id = self._repeat(connection, token, client_id, now)
             else:
@@ -203,21 +203,21 @@ class SessionService:
                 self._store_refresh_token(connection, successor, session_id, now)
             row = None
             if successor is not None:
-                connection.execute(_SEEN, {"seen_id": session_id, "now": now})
-                row = connection.execute(_BY_ID, {"session_id": session_id, "now": now}).first()
+                connection.execute(sql.SEEN, {"seen_id": session_id, "now": now})
+                row = connection.execute(sql.BY_ID, {"session_id": session_id, "now": now}).first()
         if successor is None or row is None:
             raise Unauthenticated
         live = _live(row)
         return OpenedSession(live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor)
 
     def _repeat(self, connection: Connection, token: str, client_id: str, now: datetime) -> tuple[str | None, str]:
-        used = connection.execute(_READ_REFRESH, {"hash": digest(token), "client_id": client_id}).first()
+        used = connection.execute(sql.READ_REFRESH, {"hash": digest(token), "client_id": client_id}).first()
         if used is None:
             raise Unauthenticated
         if used.used_at is not None and now - used.used_at <= REFRESH_GRACE:
             for successor in self._keyring.refresh_successors(token):
                 values = {"hash": digest(successor), "client_id": client_id}
-                found = connection.execute(_READ_REFRESH, values).first()
+                found = connection.execute(sql.READ_REFRESH, values).first()
                 if found is not None and found.used_at is None:
                     return successor, used.session_id
         end_sessions(connection, Session.id == used.session_id, now)
@@ -247,28 +247,28 @@ class SessionService:
     def renew(self, former: LiveSession, opened: OpenedSession) -> OpenedSession:
         """Let a session go on that its person has just proven again: another secret, the same id (SES-04).
 
-        So what it opened for clients goes on, too, and a client's tokens keep their ``sid``.
+        So what it opened for clients goes on, too, and a client's tokens keep their ``sid``. Is it over or somebody
+        else's, the new session stays what it is.
         """
+        if former.user.id != opened.user.id:
+            return opened
         with self._engine.begin() as connection:
+            if not lock_live(connection, former.id, utcnow()):
+                return opened
             connection.execute(delete(Session).where(Session.id == opened.id))
-            renewed = connection.execute(
-                update(Session)
-                .where(Session.id == former.id, Session.ended_at.is_(None))
-                .values(
-                    secret_hash=digest(opened.secret),
-                    authenticated_at=opened.authenticated_at,
-                    last_seen_at=opened.authenticated_at,
-                    expires_at=opened.expires_at,
-                )
-            )
-        if renewed.rowcount == 0:
-            raise Unauthenticated
+            proven = {
+                "secret_hash": digest(opened.secret),
+                "authenticated_at": opened.authenticated_at,
+                "last_seen_at": opened.authenticated_at,
+                "expires_at": opened.expires_at,
+            }
+            connection.execute(update(Session).where(Session.id == former.id).values(**proven))
         return replace(opened, id=former.id)
 
     @staticmethod
     def _store_refresh_token(connection: Connection, token: str, session_id: str, now: datetime) -> None:
         row = {"token_hash": digest(token), "session_id": session_id, "created_at": now, "used_at": None}
-        _INSERT_REFRESH.run(connection, row)
+        sql.INSERT_REFRESH.run(connection, row)
 
 
 def _live(row: AnyRow) -> LiveSession:
@@ -282,49 +282,3 @@ def _live(row: AnyRow) -> LiveSession:
         scope=row.scope or "",
         parameters=row.parameters,
     )
-
-
-_LIVE = (
-    select(
-        *USER_COLUMNS,
-        Session.id.label("session_id"),
-        Session.client_id,
-        Session.authenticated_at,
-        Session.last_seen_at,
-        Session.expires_at,
-        Session.parent_id,
-        Session.scope,
-        Session.parameters,
-    )
-    .join(User, User.id == Session.user_id)
-    .where(Session.ended_at.is_(None), Session.expires_at > bindparam("now"), User.suspended_at.is_(None))
-)
-_BY_SECRET = _LIVE.where(Session.secret_hash == bindparam("secret_hash"), Session.client_id == bindparam("client_id"))
-_BY_ID = _LIVE.where(Session.id == bindparam("session_id"))
-_BY_REFRESH = _LIVE.where(
-    Session.id
-    == select(RefreshToken.session_id).where(RefreshToken.token_hash == bindparam("hash")).scalar_subquery(),
-    Session.client_id == bindparam("client_id"),
-)
-_INSERT_SESSION = Prepared(insert(Session), tuple(Session.__table__.columns.keys()))
-_INSERT_REFRESH = Prepared(insert(RefreshToken), tuple(RefreshToken.__table__.columns.keys()))
-_SEEN = update(Session).where(Session.id == bindparam("seen_id")).values(last_seen_at=bindparam("now"))
-_TAKE_REFRESH = (
-    update(RefreshToken)
-    .where(
-        RefreshToken.token_hash == bindparam("hash"),
-        RefreshToken.used_at.is_(None),
-        RefreshToken.session_id == Session.id,
-        Session.client_id == bindparam("client_id"),
-    )
-    .values(used_at=bindparam("now"))
-    .returning(RefreshToken.session_id)
-)
-_READ_REFRESH = (
-    select(RefreshToken.session_id, RefreshToken.used_at)
-    .join(Session, Session.id == RefreshToken.session_id)
-    .where(RefreshToken.token_hash == bindparam("hash"), Session.client_id == bindparam("client_id"))
-)
-_UNUSED = select(RefreshToken.token_hash).where(
-    RefreshToken.token_hash == bindparam("hash"), RefreshToken.used_at.is_(None)
-)

@@ -114,12 +114,17 @@ class TokenIssuer:
         return self.sign(claims, _REGISTRATION)
 
     def check_access_token(self, token: str, scope: str = SCOPE) -> AccessClaims:
-        """The claims of a good access token for the portal itself. Raises Unauthenticated or ScopeInsufficient."""
+        """The claims of a good access token for the portal itself. Raises Unauthenticated or ScopeInsufficient.
+
+        A token for the JSON API is for nobody else: whoever may read it elsewhere could use it here (JWT-05).
+        """
         claims = self.read_access_token(token)
         if self.issuer not in claims.audience:
             raise Unauthenticated
         if scope not in claims.scope.split():
             raise ScopeInsufficient(scope=scope)
+        if scope == SCOPE and len(claims.audience) > 1:
+            raise Unauthenticated
         return claims
 
     def read_access_token(self, token: str) -> AccessClaims:
@@ -127,6 +132,8 @@ class TokenIssuer:
         required = ["iss", "sub", "aud", "exp", "iat", "jti", "client_id", "scope"]
         claims = self._check(token, _ACCESS, None, required)
         session_id = claims.get("grant_id") or claims.get("sid")
+        if bool(session_id) != ("auth_time" in claims):  # a person's has both, a client's own neither (JWT-04)
+            raise Unauthenticated
         audience = claims["aud"] if isinstance(claims["aud"], list) else [claims["aud"]]
         return AccessClaims(
             subject=str(claims["sub"]),

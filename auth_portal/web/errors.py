@@ -55,6 +55,18 @@ TABLE: dict[type[Exception], Refusal] = {
         403, "account_suspended", "Hesap kullanıma kapalı", _("This account is closed for use.")
     ),
     errors.ClientUnknown: Refusal(404, "client_unknown", "Resource not found", _("There is nothing here.")),
+    errors.ClientRequestRefused: Refusal(
+        400,
+        "client_request_refused",
+        "Validation failed",
+        _("The app that sent you here is not registered, or its return address is not. Please tell its makers."),
+    ),
+    errors.RequestExpired: Refusal(
+        410,
+        "request_expired",
+        "Resource not found",
+        _("This sign-in is over, or was begun in another browser. Please go back to the app and start again."),
+    ),
     errors.ResendTooSoon: Refusal(
         409,
         "resend_too_soon",
@@ -123,6 +135,7 @@ _TITLES = {
     404: _("Page not found"),
     405: _("Page not found"),
     409: _("Already done"),
+    410: _("Please start again"),
     413: _("Too much at once"),
     429: _("Too many requests"),
     500: _("Something went wrong"),

@@ -27,14 +27,15 @@ def init_i18n(app: Flask) -> None:
 
 
 def choose_locale() -> str:
-    """The person's choice (``?lang=``, then its cookie), else the browser's wish, else the portal's default.
+    """The person's choice (``?lang=``, then its cookie), else the app's wish for this sign-in (OP-19), else the
+    browser's, else the portal's default.
 
     The API goes by its callers' header alone (contract, section 2).
     """
     if not is_api(request.path):
-        for wish in (request.args.get("lang"), get_cookie(COOKIE)):
-            if wish in LOCALES:
-                return wish
+        for wish in (request.args.get("lang"), get_cookie(COOKIE), g.get("ui_locale")):
+            if wish is not None and wish in LOCALES:
+                return str(wish)
     return accepted_locale() or services().settings.default_locale
 
 
@@ -75,11 +76,19 @@ def _template_globals() -> dict[str, object]:
         "text_direction": locale.text_direction,
         "languages": [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in LOCALES],
         "language_url": _language_url,
+        "onward": _onward,
     }
+
+
+def _onward(path: str) -> str:
+    """One of our pages, on the way to the app that this sign-in is for."""
+    carried = f"?request={quote(g.flow.id)}" if "flow" in g else ""
+    return f"{request.script_root}{path}{carried}"
 
 
 def _language_url(code: str) -> str:
     """This page in another language; from an error page, the first one. What a form posts to answers GET too."""
     if "error" in g:
         return url_for("pages.login", lang=code)
-    return f"{request.script_root}{quote(request.path)}?lang={code}"
+    carried = f"&request={quote(g.flow.id)}" if "flow" in g else ""
+    return f"{request.script_root}{quote(request.path)}?lang={code}{carried}"

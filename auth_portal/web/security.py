@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Request, Response, request
+from flask import Flask, Request, Response, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -23,7 +23,6 @@ CSP = (
     "require-trusted-types-for 'script'; trusted-types 'none'"
 )
 _HEADERS = {
-    "Content-Security-Policy": CSP,
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
@@ -105,9 +104,17 @@ def _check_origin() -> None:
         raise CSRFError("cross-origin form")
 
 
+def _csp() -> str:
+    """The policy of this page: on the way to an app, its forms may end there (D7)."""
+    targets = g.get("form_targets")
+    return CSP.replace("form-action 'self'", " ".join(["form-action 'self'", *targets])) if targets else CSP
+
+
 def _set_headers(response: Response) -> Response:
     own = {name for name, _value in response.headers}
     response.headers.extend([(name, value) for name, value in _HEADERS.items() if name not in own])
+    if "Content-Security-Policy" not in own:
+        response.headers["Content-Security-Policy"] = _csp()
     if services().settings.is_https:
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}; includeSubDomains")
     if is_api(request.path) and services().settings.allowed_origins:

@@ -10,6 +10,16 @@ from sqlalchemy import Engine
 
 from auth_portal.background import Background
 from auth_portal.delivery.mailbox import Mailbox
+from auth_portal.oidc.backchannel import BackChannel
+from auth_portal.oidc.clients import ClientService
+from auth_portal.oidc.codes import AuthorizationCodes
+from auth_portal.oidc.consents import Consents
+from auth_portal.oidc.devices import DeviceCodes
+from auth_portal.oidc.inspection import ProtocolServerWithTokens
+from auth_portal.oidc.logout import LogoutReader
+from auth_portal.oidc.pending import PendingRequests
+from auth_portal.oidc.requests import RequestReader
+from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
@@ -25,7 +35,10 @@ from auth_portal.signin.users import UserService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each. ``mailbox`` is there only where a development portal catches its mail."""
+    """One of each, and three threads: for letters nobody waits for, for counting and pruning, for news to apps.
+
+    ``mailbox`` is there only where a development portal catches its mail.
+    """
 
     settings: Settings
     engine: Engine
@@ -39,8 +52,19 @@ class Services:
     proofs: ProofOfWork
     otp: OtpService
     links: LinkService
+    clients: ClientService
+    subjects: Subjects
+    requests: RequestReader
+    pending: PendingRequests
+    consents: Consents
+    authorization_codes: AuthorizationCodes
+    device_codes: DeviceCodes
+    protocol: ProtocolServerWithTokens
+    logouts: LogoutReader
+    backchannel: BackChannel
     background: Background
     upkeep: Background
+    outbox: Background
     mailbox: Mailbox | None
 
 

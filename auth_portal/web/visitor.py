@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
-from flask import Response, make_response, redirect, request, url_for
+from flask import Response, get_flashed_messages, make_response, redirect, request, url_for
 
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import DEVICE_TTL
@@ -13,6 +14,7 @@ from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import clear_cookie, get_cookie, set_cookie
 from auth_portal.web.devices import device_of
+from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher
 from auth_portal.web.services import services
 
 _BROWSER_LIFETIME = timedelta(days=1)
@@ -60,22 +62,28 @@ def keep_registrations(response: Response, held: list[str]) -> None:
     set_cookie(response, "registration", value, services().settings.registration_ttl)
 
 
-def to(endpoint: str) -> Response:
-    """Go to another page."""
-    return make_response(redirect(url_for(endpoint), 303))
+def to(endpoint: str, flow: Flow | None = None, **values: Any) -> Response:
+    """Go to another page, on the way to the app of ``flow``."""
+    carried: dict[str, Any] = {PARAMETER: flow.id} if flow is not None else {}
+    return make_response(redirect(url_for(endpoint, **carried, **values), 303))
 
 
-def welcome(opened: OpenedSession | PendingRegistration) -> Response:
-    """Go on with what a proof opened: to the account, or to the registration."""
-    return signed_in(opened) if isinstance(opened, OpenedSession) else _to_registration(opened)
+def welcome(opened: OpenedSession | PendingRegistration, flow: Flow | None = None) -> Response:
+    """Go on with what a proof opened: to the app or the account, or to the registration."""
+    return signed_in(opened, flow) if isinstance(opened, OpenedSession) else _to_registration(opened, flow)
 
 
-def signed_in(opened: OpenedSession) -> Response:
-    """Give the browser its new session; the one it had before dies (SES-04)."""
+def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
+    """Give the browser its new session; the secret it had before dies (SES-04).
+
+    Who proved again to be who was signed in goes on with the same session; anybody else's ends.
+    """
     former = current_session()
-    if former is not None:
-        services().sessions.end_session(former.id)
-    response = to("pages_account.account")
+    if former is not None and former.user.id == opened.user.id:
+        opened = services().sessions.renew(former, opened)
+    elif former is not None:
+        _end(former)
+    response = to("pages_account.account") if flow is None else back_to_dispatcher(flow)
     set_cookie(response, "session", opened.secret, services().settings.session_ttl)
     if opened.device_secret is not None:
         known = [opened.device_secret, *_held("device", MOST_DEVICES)][:MOST_DEVICES]
@@ -83,10 +91,36 @@ def signed_in(opened: OpenedSession) -> Response:
     return response
 
 
-def _to_registration(pending: PendingRegistration) -> Response:
-    response = to("pages.register")
+def end_browser_session(response: Response) -> Response:
+    """End the browser's session on the server, tell the apps that it opened, and forget its cookie (SES-08)."""
+    session = current_session()
+    if session is not None:
+        _end(session)
+    clear_cookie(response, "session")
+    response.headers["Clear-Site-Data"] = '"cache", "storage"'
+    return response
+
+
+def _end(session: LiveSession) -> None:
+    services().sessions.end_session(session.id)
+    services().outbox.later(services().backchannel.deliver_due)
+
+
+def _to_registration(pending: PendingRegistration, flow: Flow | None) -> Response:
+    if flow is not None:
+        services().pending.note_registration(flow.id, pending.id)
+    response = to("pages.register", flow)
     keep_registrations(response, [pending.secret or "", *registration_secrets()])
     return response
+
+
+def notice_of_before() -> dict[str, str]:
+    """What the page before had to say, for the template: ``notice`` and the icon beside it."""
+    flashed: list[tuple[str, str]] = list(get_flashed_messages(with_categories=True))  # type: ignore[arg-type]
+    if not flashed:
+        return {}
+    category, text = flashed[0]
+    return {"notice": text, "notice_icon": "wait" if category == "wait" else "done"}
 
 
 def _held(cookie: str, most: int) -> list[str]:

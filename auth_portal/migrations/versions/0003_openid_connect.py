@@ -166,5 +166,5 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('scope', sa.Text(), nullable=True))
         batch_op.add_column(sa.Column('parameters', sa.JSON(none_as_null=True), nullable=True))
         batch_op.add_column(sa.Column('is_offline', sa.Boolean(), server_default=sa.false(), nullable=False))
-        batch_op.create_index(batch_op.f('ix_session_parent_id'), ['parent_id'], unique=False)
+        batch_op.create_index(batch_op.f('ix_session_parent_id'), ['parent_id'], unique=False, sqlite_where=sa.text('parent_id IS NOT NULL'), postgresql_where=sa.text('parent_id IS NOT NULL'))
 

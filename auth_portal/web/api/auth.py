@@ -17,6 +17,7 @@ from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.signin.tokens import AccessDraft
 from auth_portal.signin.users import Profile
 from auth_portal.web.api import inputs
+from auth_portal.web.apps import app_of
 from auth_portal.web.devices import device_of
 from auth_portal.web.envelope import JsonObject, envelope, wire_time
 from auth_portal.web.i18n import letter_locale
@@ -30,10 +31,13 @@ def send_otp_email() -> Response:
     """Send a code to an address."""
     body = inputs.parse_body(inputs.SendCode)
     destination = parse_email(body.email)
+    app = None
     if body.client_id is not None:
-        # Apps are registered with the OpenID Connect provider; until there is one, no id names any.
-        raise ClientUnknown
-    sent = services().otp.send_code(destination, _caller(), letter_locale(body.locale))
+        client = services().clients.find(body.client_id)
+        if client is None:
+            raise ClientUnknown
+        app = app_of(client)
+    sent = services().otp.send_code(destination, _caller(), letter_locale(body.locale), app=app)
     g.code_length = sent.code_length
     data: JsonObject = {
         "email": destination.value,

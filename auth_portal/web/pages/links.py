@@ -8,6 +8,7 @@ from flask_babel import gettext
 from auth_portal.errors import CodeRefused
 from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.links import OpenedLink, StoppedCode
+from auth_portal.web.flow import find_flow_of
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.services import services
 from auth_portal.web.visitor import current_session, this_caller, to, welcome
@@ -31,7 +32,8 @@ def follow_link(token: str) -> Response:
     found = links.find(token, this_caller())
     if found.state == "here":
         try:
-            return welcome(links.sign_in(token, this_caller()))
+            flow = find_flow_of(challenge_id=found.challenge.id) if found.challenge else None
+            return welcome(links.sign_in(token, this_caller()), flow)
         except CodeRefused:
             return _link_page(OpenedLink("dead"))
     if links.approve(token, this_caller()):

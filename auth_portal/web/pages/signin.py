@@ -9,7 +9,6 @@ from flask import (
     Response,
     flash,
     g,
-    get_flashed_messages,
     make_response,
     render_template,
     request,
@@ -31,9 +30,10 @@ from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration, parse_name
-from auth_portal.signin.sessions import OpenedSession
+from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
+from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
 from auth_portal.web.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.pressure import pressure_page
@@ -45,6 +45,7 @@ from auth_portal.web.visitor import (
     find_registration,
     keep_browser,
     keep_registrations,
+    notice_of_before,
     registration_secrets,
     signed_in,
     this_caller,
@@ -63,10 +64,12 @@ def index() -> Response:
 
 @blueprint.get("/login")
 def login() -> Response:
-    """Ask for the address."""
-    if current_session() is not None:
+    """Ask for the address. Who is signed in is asked again only on the way to an app that wants it proven."""
+    flow = find_flow()
+    session = current_session()
+    if session is not None and flow is None:
         return to("pages_account.account")
-    response = _login_page(EmailForm())
+    response = _login_page(EmailForm(email=_likely_address(flow, session)))
     if not get_cookie("browser"):
         # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
         keep_browser(response, secrets.token_urlsafe(24))
@@ -77,17 +80,19 @@ def login() -> Response:
 def send_code() -> Response:
     """Send a code to the address, or the same code again."""
     form = EmailForm()
+    flow = find_flow()
     secret = get_cookie("browser") or secrets.token_urlsafe(24)
     proof = request.form.get("proof", "")
     try:
         destination = parse_email(form.email.data or "")
-        sent = services().otp.send_code(destination, caller_of(secret), choose_locale(), proof)
+        sent = services().otp.send_code(destination, caller_of(secret), choose_locale(), proof, asking_app(flow))
     except InvalidInput as fault:
         show_faults(form, fault)
         return _login_page(form, status=400)
     except TooManyRequests as error:
         return pressure_page(destination, error, had_proof=bool(proof))
     except ResendTooSoon as error:
+        _note_challenge(flow, services().otp.find_challenge(caller_of(secret)))
         flash(
             gettext(
                 "A code was sent a moment ago. It can be sent again in %(seconds)s s.",
@@ -101,9 +106,11 @@ def send_code() -> Response:
         return _login_page(form, status=refusal.status)
     else:
         g.code_length = sent.code_length
+        if flow is not None:
+            services().pending.note_challenge(flow.id, sent.id)
         if sent.is_repeat:
             flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
-    response = to("pages.code")
+    response = to("pages.code", flow)
     keep_browser(response, secret)
     return response
 
@@ -113,7 +120,7 @@ def code() -> Response:
     """Ask for the code that was sent to this browser's address."""
     challenge = _find_challenge(None)
     if challenge is None:
-        return to("pages.login" if current_session() is None else "pages_account.account")
+        return _elsewhere(find_flow())
     return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
 
 
@@ -123,7 +130,8 @@ def verify_code() -> Response:
     form = CodeForm()
     challenge = _find_challenge(form.challenge.data)
     if challenge is None:
-        return to("pages.login")
+        return to("pages.login", find_flow())
+    flow = find_flow_of(challenge_id=challenge.id)
     try:
         opened = _prove(form, challenge)
     except InvalidInput as fault:
@@ -135,14 +143,19 @@ def verify_code() -> Response:
             return onward
         form.code.errors = [gettext("That code is not right.")]
         return _code_page(form, challenge, refused=error)
-    return welcome(opened)
+    return welcome(opened, flow)
 
 
 @blueprint.get("/login/code/state")
 def code_state() -> dict[str, bool]:
-    """Whether the code that this browser waits for was approved by the letter's link, elsewhere (OTP-37)."""
+    """What became of the code that a tab waits for: approved by the letter's link elsewhere (OTP-37), or ``done`` in
+    another tab, so that this one may go on. It only tells: going on is the tab's own step.
+    """
     challenge = _find_challenge(request.args.get("challenge"))
-    return {"approved": challenge is not None and challenge.is_live(utcnow()) and challenge.approved_at is not None}
+    if challenge is None:
+        return {"approved": False, "done": current_session() is not None}
+    is_approved = challenge.is_live(utcnow()) and challenge.approved_at is not None
+    return {"approved": is_approved, "done": _onward(challenge) is not None}
 
 
 @blueprint.get("/register")
@@ -150,7 +163,8 @@ def register() -> Response:
     """Ask a new person for the name."""
     pending = find_registration(None)
     if pending is None:
-        return to("pages.login" if current_session() is None else "pages_account.account")
+        return _elsewhere(find_flow())
+    find_flow_of(registration_id=pending.id)
     return _register_page(RegisterForm(registration=pending.id), pending)
 
 
@@ -160,7 +174,8 @@ def complete_registration() -> Response:
     form = RegisterForm()
     pending = find_registration(form.registration.data)
     if pending is None:
-        return to("pages.login" if current_session() is None else "pages_account.account")
+        return _elsewhere(find_flow())
+    flow = find_flow_of(registration_id=pending.id)
     try:
         names = _names(form)
         opened = services().registrations.complete(pending.id, **names, locale=choose_locale(), caller=this_caller())
@@ -169,9 +184,9 @@ def complete_registration() -> Response:
         return _register_page(form, pending, status=400)
     except (AlreadyRegistered, Unauthenticated) as error:
         flash(gettext(refusal_of(error).message))
-        response = to("pages.login")
+        response = to("pages.login", flow)
     else:
-        response = signed_in(opened)
+        response = signed_in(opened, flow)
     keep_registrations(response, [held for held in registration_secrets() if held != pending.secret])
     return response
 
@@ -206,27 +221,43 @@ def _find_challenge(challenge_id: str | None) -> Challenge | None:
 
 def _onward(challenge: Challenge) -> Response | None:
     """Where a person goes whose code did its work already, in another tab or by a second click."""
+    flow = find_flow_of(challenge_id=challenge.id)
     if challenge.is_open(utcnow()):
         return None
-    if current_session() is not None:
-        return to("pages_account.account")
+    session = current_session()
+    # On the way to an app that wants a proof, an older session is no reason to go on.
+    if session is not None and (flow is None or session.authenticated_at > flow.pending.created_at):
+        return to("pages_account.account") if flow is None else back_to_dispatcher(flow)
     pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
-        return to("pages.register")
+        return to("pages.register", flow)
     return None
 
 
-def _notice() -> dict[str, str]:
-    """What the page before had to say, for the template: ``notice`` and the icon beside it."""
-    flashed: list[tuple[str, str]] = list(get_flashed_messages(with_categories=True))  # type: ignore[arg-type]
-    if not flashed:
-        return {}
-    category, text = flashed[0]
-    return {"notice": text, "notice_icon": "wait" if category == "wait" else "done"}
+def _elsewhere(flow: Flow | None) -> Response:
+    """Where a person goes who has nothing to do on this page."""
+    if current_session() is None:
+        return to("pages.login", flow)
+    return to("pages_account.account") if flow is None else back_to_dispatcher(flow)
+
+
+def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
+    """Remember by which code a person signs in for an app."""
+    if flow is not None and challenge is not None:
+        services().pending.note_challenge(flow.id, challenge.id)
+
+
+def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | None:
+    """The address that the app says, or that of who must prove again; only filled in, never written to (OP-18)."""
+    if flow is None:
+        return None
+    if flow.request.login_hint is not None:
+        return flow.request.login_hint
+    return session.user.email if session is not None and "select_account" not in flow.request.prompt else None
 
 
 def _login_page(form: EmailForm, status: int = 200) -> Response:
-    return make_response(render_template("pages/login.html", form=form, **_notice()), status)
+    return make_response(render_template("pages/login.html", form=form, **notice_of_before()), status)
 
 
 def _code_page(
@@ -250,7 +281,7 @@ def _code_page(
         resend_form=ResendForm(formdata=None, email=challenge.destination.value),
         webmail=webmail_of(challenge.destination),
         is_waiting=challenge.is_live(now),
-        **_notice(),
+        **notice_of_before(),
     )
     return make_response(page, refusal_of(refused).status if refused is not None else status)
 

@@ -1,0 +1,468 @@
+"""What may be registered of a client: the rules for an operator's words, and the columns they become.
+
+Knows no request and no database; ``ClientService`` keeps what was checked here.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlsplit
+from xml.parsers import expat
+
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
+from jwt import PyJWK, PyJWTError
+from pydantic import TypeAdapter, ValidationError
+
+from auth_portal.errors import InvalidInput
+from auth_portal.oidc.clients import SECRET_METHODS, Client, origin_of
+from auth_portal.oidc.subjects import STANDARD_SCOPES
+from auth_portal.settings.checks import is_loopback
+from auth_portal.settings.fields import Duration
+from auth_portal.signin.addresses import parse_email
+from auth_portal.signin.registration import NAME_LENGTH, is_printable
+
+AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
+DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
+GRANTS = ("authorization_code", "refresh_token", DEVICE_GRANT, "client_credentials")
+ALGORITHMS = ("RS256", "ES256")
+HAND_OVER_PATH = "/.auth-portal/callback"
+"""Where a guarded site is given its session."""
+FILE_SIZE = 65_536
+"""The most bytes of a logo or of a file of keys."""
+_MAX_URI, _MAX_NAME, _MAX_ITEMS = 2_048, 255, 50
+_LISTS = (
+    "redirect_uris",
+    "post_logout_redirect_uris",
+    "grant_types",
+    "scopes",
+    "resources",
+    "allow",
+    "public_paths",
+    "cors_origins",
+)
+_NO_SECRET = {"secret_hash": None, "former_secret_hash": None, "former_secret_until": None}
+_PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
+_KEY_MEMBERS = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
+_HOST = r"(?!.*\.\.)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
+_AUTHORITY = re.compile(rf"(?:{_HOST}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?")
+_PUBLIC_PATH = re.compile(r"(?!.*(?://|/\.\.?(?:/|$)))/[^?#\\%;*\x00-\x20\x7f-\U0010ffff]{1,254}")
+_ACTIVE_ELEMENTS = ("script", "foreignobject", "iframe", "object", "embed", "animate", "set", "handler", "listener")
+_REMOTE_STYLE = re.compile(r"\\|//|@import|url\((?!\s*[\"']?#)", re.IGNORECASE)
+
+
+class RegistrationRefused(ValueError):
+    """Something may not be registered so. ``faults`` has a sentence for each reason."""
+
+    def __init__(self, faults: Iterable[str]) -> None:
+        self.faults = tuple(faults)
+        super().__init__("\n".join(self.faults))
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What ``ClientService.create`` and ``update`` take."""
+
+    columns: dict[str, Any]
+    origins: list[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Registration:
+    """What an operator wants of a client, not yet checked. Empty lists are the default of what they list.
+
+    ``jwks``: the bytes of a file, or a JWK set. ``logo``: None leaves it as it is, no bytes take it away. Times to
+    live are as in the settings: seconds, or with ``s``, ``m``, ``h``, ``d``. ``has_secret``: of a client that is
+    there already. The hand-over address of ``site`` is not among ``redirect_uris``.
+    """
+
+    name: str = ""
+    redirect_uris: tuple[str, ...] = ()
+    post_logout_redirect_uris: tuple[str, ...] = ()
+    backchannel_logout_uri: str | None = None
+    auth_method: str | None = None
+    has_secret: bool | None = None
+    jwks: Any | None = None
+    jwks_uri: str | None = None
+    grant_types: tuple[str, ...] = ()
+    scopes: tuple[str, ...] = ()
+    resources: tuple[str, ...] = ()
+    api_identifier: str | None = None
+    is_trusted: bool = False
+    require_pkce: bool = True
+    require_pushed: bool = False
+    id_token_algorithm: str = "RS256"  # noqa: S105  an algorithm, no password
+    is_pairwise: bool = False
+    sector: str | None = None
+    access_token_ttl: str | int | None = None
+    refresh_token_ttl: str | int | None = None
+    homepage: str | None = None
+    logo: bytes | None = None
+    color: str | None = None
+    site: str | None = None
+    allow: tuple[str, ...] = ()
+    public_paths: tuple[str, ...] = ()
+    cors_origins: tuple[str, ...] = ()
+
+    @classmethod
+    def of(cls, client: Client, origins: Iterable[str]) -> Registration:
+        """The registration that a client has now, to be changed. ``origins`` are those that are kept for it."""
+        own = tuple(uri for uri in client.redirect_uris if uri != f"{client.site}{HAND_OVER_PATH}")
+        same = {name: getattr(client, name) for name in cls.__dataclass_fields__ if hasattr(client, name)}
+        changed = {
+            "redirect_uris": own,
+            "grant_types": (),
+            "has_secret": bool(client.secret_hashes),
+            "is_pairwise": client.sector is not None,
+            "allow": client.access.allow,
+            "public_paths": client.access.public_paths,
+            "cors_origins": tuple(origin for origin in origins if origin not in _web_origins(own)),
+        }
+        registration = cls(**{**same, **changed})
+        if registration.grants == client.grant_types:
+            return registration  # they go on following what else is registered
+        return replace(registration, grant_types=client.grant_types)
+
+    @property
+    def is_site_only(self) -> bool:
+        """Whether it only guards a site: no app of its own speaks the protocol."""
+        return bool(self.site) and not self.redirect_uris
+
+    @property
+    def method(self) -> str | None:
+        """How it authenticates; the hand-over of a guarded site is ours and needs no secret."""
+        return "none" if self.is_site_only else self.auth_method
+
+    @property
+    def grants(self) -> tuple[str, ...]:
+        """Its grant types; unless some were named, all that fit (OP-38)."""
+        if self.grant_types:
+            return _unique(DEVICE_GRANT if name == "device_code" else name for name in self.grant_types)
+        if self.is_site_only:
+            return GRANTS[:1]
+        return GRANTS[0 if self.redirect_uris else 1 : 3 if self.method == "none" else 4]
+
+    def checked(self) -> Checked:
+        """The columns and origins. Raises RegistrationRefused with every fault at once."""
+        faults = [fault for rule in _RULES for fault in rule(self)]
+        if faults:
+            raise RegistrationRefused(faults)
+        hand_over = [f"{self.site}{HAND_OVER_PATH}"] if self.site else []
+        same = ("backchannel_logout_uri", "jwks_uri", "api_identifier", "require_pkce", "require_pushed", "homepage")
+        columns = {
+            **{name: getattr(self, name) for name in (*same, "id_token_algorithm", "site")},
+            "name": self.name.strip(),
+            "redirect_uris": list(_unique([*self.redirect_uris, *hand_over])),
+            "post_logout_redirect_uris": list(_unique(self.post_logout_redirect_uris)),
+            "auth_method": self.method,
+            "jwks": {"keys": _public_keys(self.jwks)} if self.jwks else None,
+            "grant_types": list(self.grants),
+            "scopes": list(_words(self.scopes) or STANDARD_SCOPES),
+            "resources": list(_unique(self.resources)),
+            "is_trusted": self.is_trusted or self.is_site_only,
+            "sector": _sector(self),
+            "access_token_ttl": _seconds(self.access_token_ttl, 30, 3_600),
+            "refresh_token_ttl": _seconds(self.refresh_token_ttl, 60, 400 * 86_400),
+            "color": self.color and self.color.lower(),
+            "access": {"allow": list(_unique(map(_allowed, self.allow))), "public_paths": list(self.public_paths)},
+        }
+        if self.method not in (None, *SECRET_METHODS):
+            columns |= _NO_SECRET
+        if self.logo is not None:
+            columns |= {"logo": self.logo or None, "logo_type": _picture_type(self.logo) if self.logo else None}
+        return Checked(columns, list(_unique([*self.cors_origins, *_web_origins(self.redirect_uris)])))
+
+
+def _check_name(wanted: Registration) -> Iterator[str]:
+    if not 1 <= len(wanted.name.strip()) <= NAME_LENGTH or not is_printable(wanted.name) or not wanted.name.strip():
+        yield f"the name must have 1 to {NAME_LENGTH} printable characters"
+    for name in _LISTS:
+        if len(getattr(wanted, name)) > _MAX_ITEMS:
+            yield f"more than {_MAX_ITEMS} {name.replace('_', ' ')}"
+
+
+def _check_addresses(wanted: Registration) -> Iterator[str]:
+    """OP-03. Private schemes are for apps on a device, which can keep no secret (OP-66)."""
+    lists = {"redirect URI": wanted.redirect_uris, "post-logout redirect URI": wanted.post_logout_redirect_uris}
+    for what, uris in lists.items():
+        yield from (f"{what} {uri[:99]!a} {wrong}" for uri in uris for wrong in _wrong_with(uri, wanted.method))
+    single = {
+        "back-channel logout URI": wanted.backchannel_logout_uri,
+        "JWKS URI": wanted.jwks_uri,
+        "home page": wanted.homepage,
+    }
+    yield from (f"{what} {uri[:99]!a} {wrong}" for what, uri in single.items() if uri for wrong in _wrong_with(uri))
+
+
+def _wrong_with(uri: str, method: str | None = "") -> Iterator[str]:
+    """What is wrong with an address to which people or our requests are sent; with ``method`` it may be an app's."""
+    if len(uri) > _MAX_URI:
+        yield f"is longer than {_MAX_URI} characters"
+    if not re.fullmatch(r"[!-\[\]-~]+", uri):
+        yield "has a space, a backslash, or a character outside ASCII"
+    if "*" in uri or "#" in uri:
+        yield "has a wildcard or a fragment"
+    try:
+        parts = urlsplit(uri)
+    except ValueError:
+        yield "is not an address"
+        return
+    if "@" in parts.netloc:
+        yield "has a user name"
+    scheme, _, rest = uri.partition(":")
+    if scheme in ("http", "https"):
+        if len(parts.netloc) > _MAX_NAME - 8 or not _AUTHORITY.fullmatch(parts.netloc.rpartition("@")[2]):
+            yield "has no host, or one that is not written in lower-case ASCII"
+        elif scheme == "http" and not is_loopback(parts.hostname or ""):
+            yield "must be https (http only on localhost and loopback addresses)"
+    elif method == "" or not re.fullmatch(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", scheme) or not rest.strip("/"):
+        yield "must begin with https:// (an app's own scheme has a dot: com.example.app:/callback)"
+    elif method != "none":
+        yield "has an app's own scheme, which only a public client may have"
+
+
+def _check_authentication(wanted: Registration) -> Iterator[str]:
+    if wanted.auth_method not in (None, *AUTH_METHODS):
+        yield f"the authentication method must be one of {', '.join(AUTH_METHODS)}"
+    if wanted.is_site_only and wanted.auth_method not in (None, "none"):
+        yield "a client that only guards a site does not authenticate: leave the authentication method out"
+    if wanted.has_secret is False and wanted.method in (None, *SECRET_METHODS):
+        yield "a client that has no secret cannot get one: create another client"
+    if wanted.method == "none" and not wanted.require_pkce:
+        yield "only a confidential client may do without PKCE"
+    if (wanted.method == "private_key_jwt") != (bool(wanted.jwks) != bool(wanted.jwks_uri)) or (
+        wanted.jwks and wanted.jwks_uri
+    ):
+        yield "private_key_jwt needs either keys or the URI of keys, and no other method has them"
+    if wanted.jwks:
+        yield from _fault_of(_public_keys, wanted.jwks)
+
+
+def _check_grants(wanted: Registration) -> Iterator[str]:
+    """OP-38."""
+    grants = wanted.grants
+    yield from (f"unknown grant {name[:99]!a}; there are {', '.join(GRANTS)}" for name in set(grants) - set(GRANTS))
+    if "authorization_code" in grants and not (wanted.redirect_uris or wanted.site):
+        yield "the grant authorization_code needs a redirect URI"
+    if "client_credentials" in grants and wanted.method == "none":
+        yield "a public client may not have the grant client_credentials"
+    if "refresh_token" in grants and not {"authorization_code", DEVICE_GRANT} & set(grants):
+        yield "the grant refresh_token needs authorization_code or device_code"
+
+
+def _check_scopes(wanted: Registration) -> Iterator[str]:
+    words = _words(wanted.scopes)
+    if len(words) > _MAX_ITEMS:
+        yield f"more than {_MAX_ITEMS} scopes"
+    for word in words:
+        if word == "account":
+            yield "the scope 'account' is the portal's own"
+        elif not re.fullmatch(r"[!#-\[\]-~]{1,100}", word):
+            yield f"scope {word[:99]!a} has a character that no scope has, or more than 100"
+    for name in (*wanted.resources, wanted.api_identifier or "urn:none"):
+        if len(name) > _MAX_NAME or not re.fullmatch(r"[a-z][a-z0-9+.-]*:(?!.*#)[!-\[\]-~]+", name):
+            yield f"{name[:99]!a} is no name of an API: an absolute URI without fragment, {_MAX_NAME} characters"
+
+
+def _check_tokens(wanted: Registration) -> Iterator[str]:
+    if wanted.id_token_algorithm not in ALGORITHMS:
+        yield f"the algorithm of ID tokens must be one of {', '.join(ALGORITHMS)}"
+    yield from _fault_of(_seconds, wanted.access_token_ttl, 30, 3_600)
+    yield from _fault_of(_seconds, wanted.refresh_token_ttl, 60, 400 * 86_400)
+    yield from _fault_of(_sector, wanted)
+
+
+def _check_site(wanted: Registration) -> Iterator[str]:
+    for origin in (*wanted.cors_origins, *([wanted.site] if wanted.site else [])):
+        if any(_wrong_with(origin)) or origin != _web_origin(origin):
+            yield f"{origin[:99]!a} is no origin: scheme, host and port in lower case, without a default port"
+    for pattern in wanted.allow:
+        yield from _fault_of(_allowed, pattern)
+    if wanted.public_paths and not wanted.site:
+        yield "public paths belong to a site"
+    for path in wanted.public_paths:
+        if not _PUBLIC_PATH.fullmatch(path):
+            yield f"public path {path[:99]!a} must begin with / and be a plain path that is not the whole site"
+
+
+def _check_look(wanted: Registration) -> Iterator[str]:
+    if wanted.color and not re.fullmatch(r"#[0-9a-fA-F]{6}", wanted.color):
+        yield "the colour must be written as #rrggbb"
+    if wanted.logo:
+        yield from _fault_of(_picture_type, wanted.logo)
+
+
+_RULES = (
+    _check_name,
+    _check_addresses,
+    _check_authentication,
+    _check_grants,
+    _check_scopes,
+    _check_tokens,
+    _check_site,
+    _check_look,
+)
+
+
+def _fault_of(parse: Callable[..., object], *values: object) -> list[str]:
+    try:
+        parse(*values)
+    except ValueError as error:
+        return [str(error)]
+    return []
+
+
+def _unique(values: Iterable[str]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(values))
+
+
+def _words(values: Iterable[str]) -> tuple[str, ...]:
+    return _unique(word for value in values for word in value.split(" ") if word)
+
+
+def _web_origin(address: str) -> str:
+    """The origin as browsers write it: without the port that its scheme has anyhow."""
+    origin = origin_of(address)
+    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
+
+
+def _web_origins(addresses: Iterable[str]) -> list[str]:
+    return [_web_origin(address) for address in addresses if address.startswith(("https:", "http:"))]
+
+
+def _seconds(text: str | int | None, least: int, most: int) -> int | None:
+    if text is None:
+        return None
+    try:
+        ttl: timedelta = TypeAdapter(Duration).validate_python(str(text))
+    except ValidationError:
+        raise ValueError(f"{text!a} is no time: seconds, or a number with s, m, h or d") from None
+    if not least <= ttl.total_seconds() <= most:
+        raise ValueError(f"a time to live of {text!a} is not between {least} and {most} seconds")
+    return int(ttl.total_seconds())
+
+
+def _sector(wanted: Registration) -> str | None:
+    """The host that pairwise names belong to: given, or the one of all redirect URIs (Core 8.1, OP-70)."""
+    if not wanted.is_pairwise and wanted.sector is None:
+        return None
+    sector = wanted.sector
+    if sector is None:
+        try:
+            hosts = {
+                urlsplit(uri).hostname for uri in (*wanted.redirect_uris, *([wanted.site] if wanted.site else []))
+            }
+        except ValueError:
+            hosts = set()
+        sector = hosts.pop() if len(hosts) == 1 else None
+    if sector is None:
+        raise ValueError("pairwise names need a sector, since the redirect URIs do not have one host")
+    if len(sector) > _MAX_NAME or not re.fullmatch(_HOST, sector):
+        raise ValueError(f"sector {sector[:99]!a} is no host in lower-case ASCII")
+    return sector
+
+
+def _allowed(pattern: str) -> str:
+    """A rule of who may use an app: an address in its normal form, or ``*@domain``."""
+    local, at, domain = pattern.rpartition("@")
+    try:
+        normal = parse_email(f"{'anybody' if local == '*' else local}{at}{domain}").value
+    except InvalidInput:
+        normal = "*"
+    if re.search(r"[*?\[\]]", normal):
+        raise ValueError(f"{pattern[:99]!a} is neither an address nor *@domain")
+    return f"*@{normal.rpartition('@')[2]}" if local == "*" else normal
+
+
+def _public_keys(jwks: Any) -> list[dict[str, Any]]:
+    """The public keys of a file or a JWK set, only their public members. Raises ValueError."""
+    try:
+        keys = (json.loads(jwks) if isinstance(jwks, bytes) else jwks)["keys"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        keys = None
+    if (
+        not isinstance(keys, list)
+        or not 0 < len(keys) <= _MAX_ITEMS
+        or (isinstance(jwks, bytes) and len(jwks) > FILE_SIZE)
+    ):
+        raise ValueError(
+            f'the keys must be JSON {{"keys": [...]}} with 1 to {_MAX_ITEMS} keys, at most {FILE_SIZE} bytes'
+        )
+    for position, key in enumerate(keys, start=1):
+        if not isinstance(key, dict) or _PRIVATE_MEMBERS & key.keys():
+            raise ValueError(f"key {position} is private or symmetric: give only the public part")
+        if not _is_usable(key):
+            raise ValueError(f"key {position} is no RSA key of 2048 bits or more for signatures, nor one on P-256")
+    return [{name: key[name] for name in _KEY_MEMBERS if name in key} for key in keys]
+
+
+def _is_usable(key: dict[str, Any]) -> bool:
+    if key.get("use", "sig") != "sig" or not all(isinstance(key.get(name, ""), str) for name in _KEY_MEMBERS):
+        return False
+    try:
+        public = PyJWK(key).key
+    except (PyJWTError, ValueError, TypeError, LookupError):
+        return False
+    if isinstance(public, RSAPublicKey):
+        return public.key_size >= 2_048
+    return isinstance(public, EllipticCurvePublicKey) and public.curve.name == "secp256r1"
+
+
+def _picture_type(content: bytes) -> str:
+    """The media type of a logo, told by its content. Raises ValueError."""
+    if len(content) > FILE_SIZE:
+        raise ValueError(f"the logo has more than {FILE_SIZE} bytes")
+    if content.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "image/png"
+    if content.startswith(b"\xff\xd8\xff"):
+        return "image/jpeg"
+    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
+        return "image/webp"
+    _check_svg(content)
+    return "image/svg+xml"
+
+
+def _check_svg(content: bytes) -> None:
+    """Raises ValueError for what is no SVG, or one that could do or fetch something. Entities are never expanded."""
+    parser = expat.ParserCreate()
+    elements: list[str] = []
+    styles: list[str] = []
+
+    def refuse(*_: object) -> None:
+        raise ValueError("the logo is an SVG with a document type, an entity or a processing instruction")
+
+    def start(name: str, attributes: dict[str, str]) -> None:
+        elements.append(name.rpartition(":")[2].lower())
+        if elements[0] != "svg" or elements[-1] in _ACTIVE_ELEMENTS:
+            raise ValueError(f"the logo is an SVG that may not have the element {elements[-1][:30]!a}")
+        if any(_is_unsafe(attribute.rpartition(":")[2].lower(), value) for attribute, value in attributes.items()):
+            raise ValueError("the logo is an SVG with a script or a reference to something outside")
+
+    parser.StartDoctypeDeclHandler = refuse
+    parser.EntityDeclHandler = refuse
+    parser.ProcessingInstructionHandler = refuse
+    parser.StartElementHandler = start
+    parser.EndElementHandler = lambda _: elements.pop()
+    parser.CharacterDataHandler = lambda data: styles.append(data) if "style" in elements else None
+    try:
+        parser.Parse(content, True)
+    except (expat.ExpatError, LookupError):
+        raise ValueError("the logo is no PNG, JPEG, WebP or SVG") from None
+    if _REMOTE_STYLE.search("".join(styles)):
+        raise ValueError("the logo is an SVG with a style sheet that refers to something outside")
+
+
+def _is_unsafe(attribute: str, value: str) -> bool:
+    """Whether an attribute of an SVG runs or fetches something. A reference within the picture is good."""
+    if attribute.startswith("on"):
+        return True
+    if attribute in ("href", "src"):
+        return not value.strip().startswith(("#", "data:image/png;", "data:image/jpeg;", "data:image/webp;"))
+    if attribute == "style":
+        return _REMOTE_STYLE.search(value) is not None
+    return re.search(r"\\|url\((?!\s*[\"']?#)|javascript:", value, re.IGNORECASE) is not None
