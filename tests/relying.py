@@ -1,4 +1,4 @@
-"""How tests act as an app: registers itself, sends people over, exchanges codes. Its person is a ``BrowserDriver``."""
+"""How tests act as an app: it registers, sends people over, exchanges codes. Its person is a ``BrowserDriver``."""
 
 from __future__ import annotations
 

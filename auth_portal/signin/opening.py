@@ -71,13 +71,17 @@ class OpeningSql:
         }
 
     def _statement(self, *, knows_device: bool) -> str:
-        """In the order of reading: the newest challenge of this caller, the ledger, the rung, the row."""
+        """In the order of reading: the newest challenge of this caller, the ledger, the rung, the row.
+
+        A browser whose code did its work may have the next one at once: an app may want another proof (OP-15).
+        """
         first = self._rungs[0].length if self._rungs else LONG_CODE_LENGTH
         device = f"""(SELECT known_device.id FROM known_device WHERE known_device.user_id = :account
             AND known_device.secret_hash IN ({DEVICE_HASHES}) AND known_device.expires_at > :now LIMIT 1)"""  # noqa: S608
         return f"""
         WITH newest AS (
-            SELECT id, sent_at, {_IS_OPEN} AND key_id IN ({self._keys}) AND (seed IS NULL OR EXISTS (
+            SELECT id, sent_at, consumed_at IS NULL OR substr(:caller, 1, 8) <> 'browser:' AS blocks,
+                {_IS_OPEN} AND key_id IN ({self._keys}) AND (seed IS NULL OR EXISTS (
                 SELECT 1 FROM challenge AS first
                 WHERE first.id = challenge.seed AND first.consumed_at IS NULL AND first.expires_at > :now)) AS lives
             FROM challenge
@@ -117,7 +121,7 @@ class OpeningSql:
             0, own, 0, 0, {self._least}(:foreign, {self._greatest}({SPARE_GUESSES}, COALESCE(room - own, :foreign))),
             1, :now, :now, :expires_at
         FROM granted
-        WHERE NOT EXISTS (SELECT 1 FROM newest WHERE sent_at > :resend_before AND sent_at <= :future)
+        WHERE NOT EXISTS (SELECT 1 FROM newest WHERE blocks AND sent_at > :resend_before AND sent_at <= :future)
             AND NOT EXISTS (SELECT 1 FROM identifier
                 WHERE channel = :channel AND value = :destination AND user_id <> :account)
         ON CONFLICT (id) DO UPDATE SET send_count = challenge.send_count + 1, sent_at = excluded.sent_at

@@ -234,7 +234,8 @@ class OtpService:
     def _open_in_flood(self, connection: Connection, draft: challenges.Draft, spent: Spent) -> _Opened:
         """A limit is reached. Where it is only the inbox's, those who hold no code share the next one."""
         newest = self._statements.newest(connection, draft.destination, draft.caller.key, draft.now)
-        if newest is not None and draft.resend_before < newest.sent_at <= draft.now:
+        is_used = newest is not None and newest.consumed_at is not None and draft.caller.is_browser
+        if newest is not None and not is_used and draft.resend_before < newest.sent_at <= draft.now:
             raise self._too_soon(newest, draft.now)
         code_left = None
         if newest is not None and newest.is_open(draft.now):
