@@ -259,6 +259,20 @@ def test_two_deliverers_at_once_tell_each_client_once(site: Site, receiver: Rece
     assert site.waiting == {}
 
 
+def test_a_notice_that_another_process_is_just_taking_is_left_to_it(site: Site, receiver: Receiver) -> None:
+    """OPS-06: whoever saw it due, but comes second, finds it taken."""
+    client_id = site.client(receiver.url)
+    site.sign_out()
+    run = threading.Thread(target=site.back_channel().deliver_due)
+    with site.engine.begin() as connection:
+        lease = {"due_at": datetime.now(UTC) + LEASE, "tries": 1}
+        connection.execute(LogoutNotice.__table__.update().values(lease))
+        run.start()
+        run.join(0.5)  # on SQLite it waits for us
+    run.join()
+    assert (receiver.asked, site.waiting) == ([], {client_id: 1})
+
+
 NODE = """
 import sys
 from auth_portal.cli.context import load_services

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ipaddress
 import socket
+import ssl
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from auth_portal.oidc.fetch import MAX_JSON, Fetcher, FetchFailed
+from auth_portal.oidc.fetch import MAX_JSON, Fetcher, FetchFailed, is_public
 from auth_portal.settings import Settings, SettingsError, load_settings
 from tests.conftest import environment
 from tests.support.certificates import make_certificate
@@ -26,6 +28,7 @@ INSIDE = [
 ]
 """Addresses that are not on the Internet, some of them within others."""
 Resolve = Callable[..., list[str]]
+Certify = Callable[[str], ssl.SSLContext]
 
 
 def settings(**overrides: object) -> Settings:
@@ -68,6 +71,18 @@ def resolve(monkeypatch: pytest.MonkeyPatch) -> Resolve:
     return use
 
 
+@pytest.fixture
+def certify(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Certify:
+    """Makes certificates that this process trusts."""
+
+    def make(name: str) -> ssl.SSLContext:
+        made = make_certificate(name, tmp_path)
+        monkeypatch.setenv("SSL_CERT_FILE", str(made.ca_file))
+        return made.context
+
+    return make
+
+
 def test_a_form_arrives_as_it_was_given() -> None:
     with Receiver(Reply(204)) as receiver:
         status = fetcher().post_form(f"{receiver.url}/logout?app=1", {"logout_token": "a+b&c=ş"})
@@ -77,12 +92,6 @@ def test_a_form_arrives_as_it_was_given() -> None:
     assert asked.fields == {"logout_token": ["a+b&c=ş"]}
     assert asked.headers["content-type"] == "application/x-www-form-urlencoded"
     assert asked.headers["host"] == f"127.0.0.1:{receiver.port}"
-
-
-def test_a_document_is_read_as_json() -> None:
-    with Receiver(Reply(body=b'{"keys": []}')) as receiver:
-        assert fetcher().get_json(f"{receiver.url}/jwks") == {"keys": []}
-    assert receiver.asked[0].method == "GET"
 
 
 def test_localhost_is_this_machine_and_may_be_plain_http() -> None:
@@ -101,6 +110,12 @@ def test_localhost_that_is_elsewhere_is_refused(resolve: Resolve) -> None:
 def test_an_address_that_is_not_public_is_refused(host: str) -> None:
     """OP-56, OPS-14."""
     assert failure(lambda: fetcher().post_form(f"https://{host}/", {})) == "the address is not allowed"
+
+
+@pytest.mark.parametrize("text", ["8.8.8.8", "2606:4700::1", "64:ff9b::8.8.8.8", "2002:808:808::1"])
+def test_an_address_of_the_internet_is_public_through_a_gateway_too(text: str) -> None:
+    """A network with IPv6 only reaches IPv4 so (RFC 6052)."""
+    assert is_public(ipaddress.ip_address(text))
 
 
 @pytest.mark.parametrize("host", ["127.1", "2130706433", "0x7f000001", "017700000001", "127.0.0.1.", "localhost."])
@@ -162,30 +177,22 @@ def test_a_resolver_that_hangs_is_not_waited_for(monkeypatch: pytest.MonkeyPatch
     assert reason == "no answer in time"
 
 
-def test_a_private_network_that_was_allowed_is_reached_with_the_right_name(
-    resolve: Resolve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_allowed_private_network_is_reached_by_the_right_name(resolve: Resolve, certify: Certify) -> None:
     """The certificate is checked against the name, not against the address that is connected to (OPS-13)."""
-    made = make_certificate(NAME, tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.ca_file))
     resolve(["127.0.0.1"])
-    with Receiver(Reply(body=b"[1]"), context=made.context) as receiver:
+    with Receiver(Reply(body=b"[1]"), context=certify(NAME)) as receiver:
         assert fetcher("127.0.0.0/8").get_json(f"https://{NAME}:{receiver.port}/jwks") == [1]
         refused = failure(lambda: fetcher("10.0.0.0/8,fd00::/8").get_json(f"https://{NAME}:{receiver.port}/"))
     assert refused == "the address is not allowed"
-    assert [(asked.server_name, asked.headers["host"]) for asked in receiver.asked] == [
-        (NAME, f"{NAME}:{receiver.port}")
+    assert [(asked.method, asked.server_name, asked.headers["host"]) for asked in receiver.asked] == [
+        ("GET", NAME, f"{NAME}:{receiver.port}")
     ]
 
 
-def test_a_certificate_of_another_name_is_refused(
-    resolve: Resolve, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_certificate_of_another_name_is_refused(resolve: Resolve, certify: Certify) -> None:
     """OPS-13."""
-    made = make_certificate("other.example", tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.ca_file))
     resolve(["127.0.0.1"])
-    with Receiver(context=made.context) as receiver:
+    with Receiver(context=certify("other.example")) as receiver:
         reason = failure(lambda: fetcher("127.0.0.0/8").post_form(f"https://{NAME}:{receiver.port}/", {}))
     assert (reason, receiver.asked) == ("the certificate is not good", [])
 
@@ -198,12 +205,8 @@ def test_a_certificate_of_nobody_known_is_refused_on_this_machine_too(host: str,
     assert (reason, receiver.asked) == ("the certificate is not good", [])
 
 
-def test_an_address_in_a_certificate_is_good_for_that_address(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    made = make_certificate("127.0.0.1", tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.ca_file))
-    with Receiver(context=made.context) as receiver:
+def test_an_address_in_a_certificate_is_good_for_that_address(certify: Certify) -> None:
+    with Receiver(context=certify("127.0.0.1")) as receiver:
         assert fetcher().post_form(receiver.url, {}) == 200
 
 

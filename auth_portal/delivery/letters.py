@@ -20,6 +20,7 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
+from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
@@ -37,7 +38,19 @@ _("%(browser)s on %(system)s")  # said by signin.callers.device_words, which kno
 # Private-use characters: no text, name or address of ours holds them.
 _OPEN, _CLOSE = "\ue000", "\ue001"
 _MARK = re.compile(f"{_OPEN}([a-z_]+){_CLOSE}")
-_FACTS = ("code", "autofill_line", "link", "not_me", "destination", "time", "device", "network")
+_FACTS = (
+    "code",
+    "autofill_line",
+    "link",
+    "not_me",
+    "destination",
+    "time",
+    "device",
+    "network",
+    "app",
+    "logo",
+    "color",
+)
 _GROUP = 4
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 
@@ -54,7 +67,11 @@ class Letters:
         }
 
     def code(self, letter: CodeLetter) -> Message:
-        """The letter with a code, and with a link where one can sign in (MAIL-04, MAIL-12, OTP-29, OTP-37)."""
+        """The letter with a code, and with a link where one can sign in (MAIL-04, MAIL-12, OTP-29, OTP-37).
+
+        Where an app sent the person, it is the app's code: in its name, colour and logo.
+        """
+        app = letter.app
         return self._message(
             "code",
             letter,
@@ -65,6 +82,9 @@ class Letters:
             autofill_line=f"@{self._settings.public_host} #{letter.code}",
             link=letter.link,
             not_me=letter.not_me,
+            app=app.name if app else None,
+            logo=app.logo if app else None,
+            color=on_white(app.color) if app and app.color else None,
         )
 
     def no_account(self, letter: CodeLetter) -> Message:
@@ -105,7 +125,7 @@ class Letters:
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
-            subject=gettext(subject) % {"brand": self._settings.brand_name},
+            subject=gettext(subject) % {"brand": facts.get("app") or self._settings.brand_name},
             text=_MARK.sub(lambda mark: facts[mark[1]] or "", text),
             html=_MARK.sub(lambda mark: escape(facts[mark[1]] or ""), html),
             headers={

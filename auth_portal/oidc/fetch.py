@@ -149,7 +149,7 @@ class Fetcher:
 
     def _may_reach(self, address: Address) -> bool:
         plain = getattr(address, "ipv4_mapped", None) or address
-        return _is_public(plain) or any(plain in network for network in self._private_networks)
+        return is_public(plain) or any(plain in network for network in self._private_networks)
 
     def _stopwatch(self) -> Left:
         deadline = time.monotonic() + self._budget_s
@@ -238,7 +238,7 @@ def _is_this_machine(host: str) -> bool:
     return literal.is_loopback if literal else host == "localhost"
 
 
-def _is_public(address: Address) -> bool:
+def is_public(address: Address) -> bool:
     """Whether an address is one of the Internet's, and so is an IPv4 address that it carries to a gateway."""
     if isinstance(address, ipaddress.IPv4Address):
         return address.is_global and not (address.is_multicast or address.is_reserved)
@@ -246,7 +246,7 @@ def _is_public(address: Address) -> bool:
     if address in _NAT64:
         carried = ipaddress.IPv4Address(int(address) & 0xFFFF_FFFF)
     if carried is not None:
-        return _is_public(carried)
+        return is_public(carried)
     return address in _PUBLIC_IPV6 and address.is_global
 
 

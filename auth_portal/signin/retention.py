@@ -9,7 +9,17 @@ from sqlalchemy import ColumnElement, Delete, Engine, Update, and_, delete, exis
 from sqlalchemy.orm import aliased
 
 from auth_portal.db import utcnow
-from auth_portal.models import Challenge, KnownDevice, Registration, SendLimit, Session
+from auth_portal.models import (
+    AuthorizationCode,
+    Challenge,
+    DeviceCode,
+    KnownDevice,
+    PendingRequest,
+    Registration,
+    SendLimit,
+    Session,
+    SpentAssertion,
+)
 from auth_portal.settings import LONG_CODE_LENGTH
 from auth_portal.signin.limits import SendLimits
 
@@ -19,6 +29,8 @@ KEEP_FAILURES = timedelta(days=400)
 """How long wrong guesses count at most: no budget looks back further than a year (9.6)."""
 KEEP_REGISTRATIONS = timedelta(days=1)
 KEEP_SESSIONS = timedelta(days=30)
+KEEP_CODES = timedelta(days=1)
+"""How long a code of an app is known after its end: a second redemption must be noticed (OP-09)."""
 PRUNE_EVERY_S = 3_600
 """How often the portal prunes by itself, whichever process it is."""
 _BATCH = 1_000
@@ -41,6 +53,21 @@ def prune(engine: Engine) -> dict[str, int]:
         ),
         "known devices": _in_batches(engine, delete(KnownDevice), KnownDevice.id, KnownDevice.expires_at < now),
         "sessions": _in_batches(engine, delete(Session), Session.id, is_ended),
+        "requests of apps": _in_batches(
+            engine, delete(PendingRequest), PendingRequest.id, PendingRequest.expires_at < now
+        ),
+        "codes of apps": _in_batches(
+            engine,
+            delete(AuthorizationCode),
+            AuthorizationCode.code_hash,
+            AuthorizationCode.expires_at < now - KEEP_CODES,
+        ),
+        "device codes": _in_batches(
+            engine, delete(DeviceCode), DeviceCode.device_hash, DeviceCode.expires_at < now - KEEP_CODES
+        ),
+        "spent assertions": _in_batches(
+            engine, delete(SpentAssertion), SpentAssertion.id, SpentAssertion.expires_at < now
+        ),
     }
 
 

@@ -7,8 +7,8 @@ from urllib.parse import urlsplit
 
 from flask import Blueprint, Response, abort
 
+from auth_portal.delivery.colors import stylesheet
 from auth_portal.oidc.metadata import metadata
-from auth_portal.web.colors import stylesheet
 from auth_portal.web.services import services
 
 blueprint = Blueprint("discovery", __name__)

@@ -16,6 +16,11 @@ def stylesheet(color: str) -> str:
     return f"{light_rules}\n@media (prefers-color-scheme: dark) {{ {dark_rules} }}\n"
 
 
+def on_white(color: str) -> str:
+    """The colour, dark enough to be read on white, and for white to be read on it."""
+    return _hex(_readable(_parse(color), _LIGHT, (0, 0, 0)))
+
+
 def contrast(one: Rgb, other: Rgb) -> float:
     """The contrast ratio of two colours, 1 to 21."""
     lighter, darker = sorted((_luminance(one), _luminance(other)), reverse=True)
