@@ -251,10 +251,8 @@ def test_a_body_that_is_no_json_is_a_failure(body: bytes) -> None:
 @pytest.mark.parametrize("raw", [b"nonsense\r\n\r\n", b"HTTP/1.1 abc\r\n\r\n", b"HTTP/1.1 200 " + b"a" * 70_000])
 def test_an_answer_that_is_no_http_is_a_failure(raw: bytes) -> None:
     with Receiver(Reply(raw=raw)) as receiver:
-        assert failure(lambda: fetcher().post_form(receiver.url, {})) in (
-            "the answer is broken",
-            "the connection broke",
-        )
+        reason = failure(lambda: fetcher().post_form(receiver.url, {}))
+    assert reason in ("the answer is broken", "the connection broke")
 
 
 def test_nobody_listening_is_a_failure() -> None:
@@ -268,9 +266,7 @@ def test_a_silent_server_is_given_up() -> None:
         assert failure(lambda: fetcher(step_timeout_s=0.1).post_form(receiver.url, {})) == "no answer in time"
 
 
-@pytest.mark.parametrize(
-    "head", [b"", b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n"]
-)
+@pytest.mark.parametrize("head", [b"", b"HTTP/1.1 200 OK\r\nX-Drip: ", b"HTTP/1.1 200 OK\r\n\r\n"])
 def test_a_server_that_drips_is_given_up_although_each_byte_is_in_time(head: bytes) -> None:
     """OP-56: the bound is one of the whole request, not of each read."""
     with Receiver(Reply(raw=head, drip=b"H")) as receiver:
