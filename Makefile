@@ -1,6 +1,6 @@
 # auth-portal. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run test lint format bench attack catalogue lock clean
+.PHONY: help run demo test lint format bench attack catalogue lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -22,6 +22,13 @@ help: ## list the targets
 
 run: .venv/installed ## start the portal for development on http://127.0.0.1:8000 (PORT=... changes it)
 	@AUTH_PORTAL_ENV=development PORT=$(PORT) $(BIN)/gunicorn wsgi:app
+
+.venv/installed-demo: examples/requirements.txt .venv/installed
+	$(BIN)/pip install --quiet --disable-pip-version-check -r examples/requirements.txt
+	@touch $@
+
+demo: .venv/installed-demo ## start the portal with three example apps that sign in through it
+	@PORT=$(PORT) $(BIN)/python examples/demo.py
 
 test: .venv/installed-dev ## run all tests, on SQLite and PostgreSQL and in a browser
 	@$(BIN)/python -m pytest

@@ -34,7 +34,7 @@ graceful_timeout = 20
 keepalive = 15
 max_requests = 0
 # Header limits: a request line or header beyond these never reaches the portal.
-limit_request_line = 4_094
+limit_request_line = 8_190
 limit_request_fields = 60
 limit_request_field_size = 8_190
 # The portal believes proxies by TRUSTED_PROXIES only; gunicorn must not set the scheme on its own.

@@ -48,7 +48,7 @@ from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
 from auth_portal.web.oauth import authorize, discovery, endpoints, logout
 from auth_portal.web.pages import account, links, mailbox, signin
-from auth_portal.web.security import csrf, init_security
+from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
 
 PROTOCOL_DOORS = (authorize.blueprint, endpoints.blueprint, logout.blueprint, discovery.blueprint)
@@ -156,8 +156,9 @@ def _build_services(app: Flask, settings: Settings) -> Services:
 def _register_doors(app: Flask) -> None:
     services: Services = app.extensions["auth_portal"]
     settings = services.settings
-    for door in (auth.blueprint, *PROTOCOL_DOORS):
-        csrf.exempt(door)
+    csrf.exempt(auth.blueprint)
+    for door in PROTOCOL_DOORS:
+        open_to_other_sites(app, door)
     pages = (signin.blueprint, links.blueprint, account.blueprint, authorize.pages, logout.pages)
     for blueprint in (auth.blueprint, *PROTOCOL_DOORS, *pages, operations.blueprint):
         app.register_blueprint(blueprint)

@@ -262,6 +262,10 @@ def test_pruning_removes_what_is_over_and_nothing_that_lives(
         "send limits": 1,
         "known devices": 0,
         "sessions": 0,
+        "requests of apps": 0,
+        "codes of apps": 0,
+        "device codes": 0,
+        "spent assertions": 0,
     }
     assert api.login("waiting@example.com", api.code_sent_to("waiting@example.com")).status_code == 200
     refreshed = api.post("refresh-token", {"refreshToken": tokens["refreshToken"]})

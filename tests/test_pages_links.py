@@ -117,7 +117,7 @@ def test_in_another_browser_the_button_lets_the_one_that_asked_go_on(
         BrowserDriver(app, outbox).register(ADA)
         clock.shift(60)
     browser.ask(ADA)
-    assert browser.get("/login/code/state").json == {"approved": False}
+    assert browser.get("/login/code/state").json["approved"] is False
     browser.get("/login/code")
     assert browser.enter("").status_code == 400
     phone.get(letter_link(outbox))
@@ -125,10 +125,10 @@ def test_in_another_browser_the_button_lets_the_one_that_asked_go_on(
     assert phone.post(letter_link(outbox), {}).status_code == 200
     assert phone.heading == "Confirmed"
     assert not is_signed_in(phone)
-    assert browser.get("/login/code/state").json == {"approved": True}
+    assert browser.get("/login/code/state").json["approved"] is True
     answer = browser.enter("")
     assert (answer.status_code, answer.location) == (303, target)
-    assert browser.get("/login/code/state").json == {"approved": False}
+    assert browser.get("/login/code/state").json["approved"] is False
 
 
 def test_an_approval_works_once_and_in_no_other_browser(
@@ -142,7 +142,7 @@ def test_an_approval_works_once_and_in_no_other_browser(
     thief.ask(BOB)
     for visitor in (phone, thief):
         visitor.get("/login")
-        assert visitor.get(f"/login/code/state?challenge={challenge}").json == {"approved": False}
+        assert visitor.get(f"/login/code/state?challenge={challenge}").json["approved"] is False
         assert visitor.post("/login/code", {"code": "", "challenge": challenge}).location == "/login"
         assert not is_signed_in(visitor)
     assert browser.enter("").location == "/account"

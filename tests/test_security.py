@@ -99,19 +99,20 @@ HEADERS = {
 
 
 def test_every_answer_has_the_guarding_headers(answers: dict[str, TestResponse]) -> None:
-    """WEB-05; only the public keys may be read from anywhere."""
+    """WEB-05; only the public keys, and the document that leads to them, may be read from anywhere."""
     for name, answer in answers.items():
         for header, value in HEADERS.items():
-            expected = "cross-origin" if (header, name[-4:]) == ("Cross-Origin-Resource-Policy", "keys") else value
-            if not name.endswith("jwks.json"):
-                assert answer.headers.getlist(header) == [expected], (name, header)
+            is_open = "/.well-known/" in name or name == "the keys"
+            if not (is_open and header == "Cross-Origin-Resource-Policy"):
+                assert answer.headers.getlist(header) == [value], (name, header)
         assert "otp-credentials=(self)" in answer.headers["Permissions-Policy"], name
 
 
 def test_no_answer_is_kept_by_a_cache_but_files_and_keys(answers: dict[str, TestResponse]) -> None:
     """SES-18."""
     kept = [name for name, answer in answers.items() if answer.headers["Cache-Control"] != "no-store"]
-    assert set(kept) - CACHEABLE == {"GET /.well-known/jwks.json"}
+    documents = ("jwks.json", "openid-configuration", "oauth-authorization-server")
+    assert set(kept) - CACHEABLE == {f"GET /.well-known/{document}" for document in documents}
 
 
 def test_every_text_names_its_charset(answers: dict[str, TestResponse]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flask import Flask, Request, Response, g, request
+from flask import Blueprint, Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
 from flask_cors import CORS
 from flask_wtf.csrf import CSRFError, CSRFProtect
@@ -30,6 +30,8 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), otp-credentials=(self), payment=(), usb=()",
 }
+
+_OPEN_DOORS = "DOORS_OPEN_TO_OTHER_SITES"
 
 csrf = CSRFProtect()
 
@@ -86,6 +88,12 @@ def init_security(app: Flask, settings: Settings) -> None:
         )
 
 
+def open_to_other_sites(app: Flask, blueprint: Blueprint) -> None:
+    """Let a door be posted to from anywhere: who calls there proves itself in the request, not by a cookie."""
+    csrf.exempt(blueprint)
+    app.config.setdefault(_OPEN_DOORS, set()).add(blueprint.name)
+
+
 def _check_origin() -> None:
     """Refuse a form that another site posts, beside its CSRF token (SES-16).
 
@@ -93,6 +101,8 @@ def _check_origin() -> None:
     forms send under ``Referrer-Policy: no-referrer``.
     """
     if request.method in ("GET", "HEAD", "OPTIONS") or is_api(request.path):
+        return
+    if request.blueprint in current_app.config.get(_OPEN_DOORS, ()):
         return
     site = request.headers.get("Sec-Fetch-Site")
     if site is not None:
