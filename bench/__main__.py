@@ -13,6 +13,7 @@ from typing import NoReturn
 
 from bench.load import SignInError
 from bench.measure import AT_ONCE, Database, Plan, measure
+from bench.oidc import FlowError, describe
 from bench.programs import FloorError, Program
 from bench.report import ratios, table
 from bench.sink import LetterError
@@ -21,7 +22,7 @@ from tests.support.postgres import PostgresUnavailable
 
 _DATABASES: tuple[Database, ...] = ("sqlite", "postgresql")
 _PROGRAMS: tuple[Program, ...] = ("portal", "floor")
-_FAULTS = (FloorError, LetterError, OSError, PortalFailed, PostgresUnavailable, SignInError)
+_FAULTS = (FloorError, FlowError, LetterError, OSError, PortalFailed, PostgresUnavailable, SignInError)
 
 
 def _sizes(text: str) -> tuple[int, ...]:
@@ -93,7 +94,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, _interrupt)
     try:
-        samples = measure(plan, _tell_since(time.monotonic()))
+        samples, flows = measure(plan, _tell_since(time.monotonic()))
     except KeyboardInterrupt:
         print("interrupted; everything that was started is stopped", file=sys.stderr)
         return 130
@@ -102,6 +103,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 1
     verdicts = "\n".join(f"- {line}" for line in ratios(samples, plan))
     result = f"{table(samples, plan)}\n\n{_conditions(plan)}\n\n{verdicts}\n"
+    if flows:
+        result += f"\nAn app's code flow for somebody who is signed in, one after the other:\n\n{describe(flows)}\n"
     print(result)
     if options.markdown:
         options.markdown.write_text(f"# Cost of a complete sign-in\n\n{result}", "utf-8")

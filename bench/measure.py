@@ -15,6 +15,7 @@ from unittest.mock import patch
 
 from bench.cpu import family
 from bench.load import Load, Window
+from bench.oidc import Flows, measure_flows
 from bench.programs import Program, Server, Setup, running
 from bench.sink import Sink
 from bench.users import address
@@ -52,17 +53,21 @@ class Sample:
     window: Window
 
 
-def measure(plan: Plan, tell: Callable[[str], None]) -> list[Sample]:
-    """Measure everything in the plan; `tell` gets a line for each step."""
+def measure(plan: Plan, tell: Callable[[str], None]) -> tuple[list[Sample], list[Flows]]:
+    """Measure everything in the plan, and the flow of an app; `tell` gets a line for each step."""
+    flows: list[Flows] = []
     with Sink() as sink:
         setup = Setup(sink.port, plan.workers, plan.threads)
-        return [
-            sample for database in plan.databases for sample in _measure_database(database, plan, setup, sink, tell)
+        samples = [
+            sample
+            for database in plan.databases
+            for sample in _measure_database(database, plan, setup, sink, tell, flows)
         ]
+    return samples, flows
 
 
 def _measure_database(
-    database: Database, plan: Plan, setup: Setup, sink: Sink, tell: Callable[[str], None]
+    database: Database, plan: Plan, setup: Setup, sink: Sink, tell: Callable[[str], None], flows: list[Flows]
 ) -> Iterator[Sample]:
     with ExitStack() as stack:
         tell(f"{database}: starting")
@@ -84,6 +89,9 @@ def _measure_database(
                     server = load.server
                     window = load.run(_addresses(server, plan.sign_ins + at_once), at_once)
                     yield Sample(database, server.users, server.program, at_once, number, window)
+        for server in (load.server for load in loads if load.server.program == "portal"):
+            tell(f"{database}: code flows of an app with {server.users:,} users")
+            flows.append(measure_flows(server, database, server.env, plan.sign_ins))
 
 
 def _addresses(server: Server, count: int) -> list[str]:

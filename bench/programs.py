@@ -7,9 +7,9 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
@@ -41,6 +41,7 @@ class Server:
     users: int
     port: int
     pids: Callable[[], list[int]]
+    env: Mapping[str, str] = field(default_factory=dict)
 
 
 @contextmanager
@@ -71,7 +72,7 @@ def _portal(database_url: str, users: int, setup: Setup) -> Iterator[Server]:
         env["PROMETHEUS_MULTIPROC_DIR"] = counters  # else the portal makes a folder, and keeps it when it is killed
         with PortalProcess(env, workers=setup.workers, threads=setup.threads, port=port) as portal:
             fill_portal(database_url, users)
-            yield Server("portal", users, port, portal.pids)
+            yield Server("portal", users, port, portal.pids, env)
 
 
 @contextmanager
