@@ -18,7 +18,14 @@ from sqlalchemy.exc import IntegrityError
 from auth_portal.cli.context import Command, json_option, load_services, show
 from auth_portal.models import ClientOrigin
 from auth_portal.oidc.clients import SECRET_METHODS, Client
-from auth_portal.oidc.registration import ALGORITHMS, AUTH_METHODS, FILE_SIZE, Registration, RegistrationRefused
+from auth_portal.oidc.registration import (
+    ALGORITHMS,
+    AUTH_METHODS,
+    FILE_SIZE,
+    Checked,
+    Registration,
+    RegistrationRefused,
+)
 from auth_portal.web.envelope import wire_time
 from auth_portal.web.services import Services
 
@@ -96,7 +103,7 @@ def create(as_json: bool, **values: Any) -> None:
     """Register an app. Prints its client_id, and its client_secret this once."""
     services = load_services()
     with _refusals():
-        checked = Registration(**_given(values)).checked()
+        checked = _checked(services, Registration(**_given(values)))
         client_id, secret = services.clients.create(checked.columns, checked.origins)
     _print_one(services, client_id, secret=secret, as_json=as_json)
 
@@ -116,9 +123,18 @@ def update(client_id: str, as_json: bool, **values: Any) -> None:
     if given.get("is_pairwise") is False:
         given["sector"] = None
     with _refusals():
-        checked = replace(Registration.of(former, _origins(services.engine, client_id)), **given).checked()
+        wanted = replace(Registration.of(former, _origins(services.engine, client_id)), **given)
+        checked = _checked(services, wanted)
         services.clients.update(client_id, checked.columns, checked.origins)
     _print_one(services, client_id, as_json=as_json)
+
+
+def _checked(services: Services, wanted: Registration) -> Checked:
+    """What may be kept. No app may speak, or ask, for the portal itself: its tokens would pass for the portal's."""
+    issuer = services.settings.public_url
+    if issuer in (*wanted.resources, wanted.api_identifier):
+        raise RegistrationRefused(["the portal itself is no API of an app"])
+    return wanted.checked()
 
 
 @client.command("rotate-secret")
