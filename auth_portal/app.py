@@ -46,7 +46,7 @@ from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
-from auth_portal.web.oauth import authorize, discovery, endpoints, logout
+from auth_portal.web.oauth import authorize, device, discovery, endpoints, logout
 from auth_portal.web.pages import account, links, mailbox, signin
 from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
@@ -159,7 +159,7 @@ def _register_doors(app: Flask) -> None:
     csrf.exempt(auth.blueprint)
     for door in PROTOCOL_DOORS:
         open_to_other_sites(app, door)
-    pages = (signin.blueprint, links.blueprint, account.blueprint, authorize.pages, logout.pages)
+    pages = (signin.blueprint, links.blueprint, account.blueprint, authorize.pages, logout.pages, device.blueprint)
     for blueprint in (auth.blueprint, *PROTOCOL_DOORS, *pages, operations.blueprint):
         app.register_blueprint(blueprint)
     if services.mailbox is not None:

@@ -45,6 +45,12 @@ class RegisterForm(FlaskForm):
     registration = HiddenField()
 
 
+class UserCodeForm(FlaskForm):
+    """The code that a device shows."""
+
+    user_code = StringField()
+
+
 class ButtonForm(FlaskForm):
     """A button that does one thing."""
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, get_flashed_messages, make_response, redirect, request, url_for
+from flask import Response, get_flashed_messages, make_response, redirect, request, session, url_for
 
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import DEVICE_TTL
@@ -17,6 +17,8 @@ from auth_portal.web.devices import device_of
 from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher
 from auth_portal.web.services import services
 
+BACK_TO_DEVICE = "back_to_device"
+"""Set in the signed cookie while somebody signs in to connect a device."""
 _BROWSER_LIFETIME = timedelta(days=1)
 _MOST_REGISTRATIONS = 4
 _MAX_SECRET = 64
@@ -83,7 +85,7 @@ def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
         opened = services().sessions.renew(former, opened)
     elif former is not None:
         _end(former)
-    response = to("pages_account.account") if flow is None else back_to_dispatcher(flow)
+    response = home() if flow is None else back_to_dispatcher(flow)
     set_cookie(response, "session", opened.secret, services().settings.session_ttl)
     if opened.device_secret is not None:
         known = [opened.device_secret, *_held("device", MOST_DEVICES)][:MOST_DEVICES]
@@ -91,18 +93,23 @@ def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
     return response
 
 
+def home() -> Response:
+    """Where people go whom no app sent: to their account, or back to the page where they connect a device."""
+    return to("oauth_device.device" if session.pop(BACK_TO_DEVICE, False) else "pages_account.account")
+
+
 def end_browser_session(response: Response) -> Response:
     """End the browser's session on the server, tell the apps that it opened, and forget its cookie (SES-08)."""
-    session = current_session()
-    if session is not None:
-        _end(session)
+    live = current_session()
+    if live is not None:
+        _end(live)
     clear_cookie(response, "session")
     response.headers["Clear-Site-Data"] = '"cache", "storage"'
     return response
 
 
-def _end(session: LiveSession) -> None:
-    services().sessions.end_session(session.id)
+def _end(ended: LiveSession) -> None:
+    services().sessions.end_session(ended.id)
     services().outbox.later(services().backchannel.deliver_due)
 
 

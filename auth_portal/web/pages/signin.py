@@ -43,6 +43,7 @@ from auth_portal.web.visitor import (
     caller_of,
     current_session,
     find_registration,
+    home,
     keep_browser,
     keep_registrations,
     notice_of_before,
@@ -227,7 +228,7 @@ def _onward(challenge: Challenge) -> Response | None:
     session = current_session()
     # On the way to an app that wants a proof, an older session is no reason to go on.
     if session is not None and (flow is None or session.authenticated_at > flow.pending.created_at):
-        return to("pages_account.account") if flow is None else back_to_dispatcher(flow)
+        return home() if flow is None else back_to_dispatcher(flow)
     pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
         return to("pages.register", flow)
@@ -238,7 +239,7 @@ def _elsewhere(flow: Flow | None) -> Response:
     """Where a person goes who has nothing to do on this page."""
     if current_session() is None:
         return to("pages.login", flow)
-    return to("pages_account.account") if flow is None else back_to_dispatcher(flow)
+    return home() if flow is None else back_to_dispatcher(flow)
 
 
 def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
