@@ -192,7 +192,7 @@ def test_going_back_after_the_end_says_that_it_is_done(
 ) -> None:
     page = person.new_page()
     visited: list[Request] = []
-    page.on("request", visited.append)
+    page.on("request", lambda asked: visited.append(asked))
     page.goto(send(state="done"))
     ask(page, email)
     page.locator("[name=code]").fill(code_in(outbox.sent_to(email)[-1]))
