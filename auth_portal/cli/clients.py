@@ -17,11 +17,11 @@ from sqlalchemy.exc import IntegrityError
 
 from auth_portal.cli.context import Command, json_option, load_services, show
 from auth_portal.models import ClientOrigin
+from auth_portal.oidc.client_keys import FILE_SIZE
 from auth_portal.oidc.clients import SECRET_METHODS, Client
 from auth_portal.oidc.registration import (
     ALGORITHMS,
     AUTH_METHODS,
-    FILE_SIZE,
     Checked,
     Registration,
     RegistrationRefused,

@@ -5,24 +5,21 @@ Knows no request and no database; ``ClientService`` keeps what was checked here.
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 from urllib.parse import urlsplit
-from xml.parsers import expat
 
-from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.rsa import RSAPublicKey
-from jwt import PyJWK, PyJWTError
 from pydantic import TypeAdapter, ValidationError
 
 from auth_portal.errors import InvalidInput
-from auth_portal.oidc.clients import SECRET_METHODS, Client, origin_of
+from auth_portal.oidc.addresses import HOST, MAX_NAME, web_origin, web_origins, wrong_with
+from auth_portal.oidc.client_keys import MAX_ITEMS, public_keys
+from auth_portal.oidc.clients import SECRET_METHODS, Client
+from auth_portal.oidc.logos import picture_type
 from auth_portal.oidc.subjects import STANDARD_SCOPES
-from auth_portal.settings.checks import is_loopback
 from auth_portal.settings.fields import Duration
 from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.registration import NAME_LENGTH, is_printable
@@ -33,9 +30,6 @@ GRANTS = ("authorization_code", "refresh_token", DEVICE_GRANT, "client_credentia
 ALGORITHMS = ("RS256", "ES256")
 HAND_OVER_PATH = "/.auth-portal/callback"
 """Where a guarded site is given its session."""
-FILE_SIZE = 65_536
-"""The most bytes of a logo or of a file of keys."""
-_MAX_URI, _MAX_NAME, _MAX_ITEMS = 2_048, 255, 50
 _LISTS = (
     "redirect_uris",
     "post_logout_redirect_uris",
@@ -47,13 +41,7 @@ _LISTS = (
     "cors_origins",
 )
 _NO_SECRET = {"secret_hash": None, "former_secret_hash": None, "former_secret_until": None}
-_PRIVATE_MEMBERS = {"d", "p", "q", "dp", "dq", "qi", "oth", "k"}
-_KEY_MEMBERS = ("kty", "kid", "use", "alg", "n", "e", "crv", "x", "y")
-_HOST = r"(?!.*\.\.)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
-_AUTHORITY = re.compile(rf"(?:{_HOST}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?")
 _PUBLIC_PATH = re.compile(r"(?!.*(?://|/\.\.?(?:/|$)))/[^?#\\%;*\x00-\x20\x7f-\U0010ffff]{1,254}")
-_ACTIVE_ELEMENTS = ("script", "foreignobject", "iframe", "object", "embed", "animate", "set", "handler", "listener")
-_REMOTE_STYLE = re.compile(r"\\|//|@import|url\((?!\s*[\"']?#)", re.IGNORECASE)
 
 
 class RegistrationRefused(ValueError):
@@ -121,7 +109,7 @@ class Registration:
             "is_pairwise": client.sector is not None,
             "allow": client.access.allow,
             "public_paths": client.access.public_paths,
-            "cors_origins": tuple(origin for origin in origins if origin not in _web_origins(own)),
+            "cors_origins": tuple(origin for origin in origins if origin not in web_origins(own)),
         }
         registration = cls(**{**same, **changed})
         if registration.grants == client.grant_types:
@@ -160,7 +148,7 @@ class Registration:
             "redirect_uris": list(_unique([*self.redirect_uris, *hand_over])),
             "post_logout_redirect_uris": list(_unique(self.post_logout_redirect_uris)),
             "auth_method": self.method,
-            "jwks": {"keys": _public_keys(self.jwks)} if self.jwks else None,
+            "jwks": {"keys": public_keys(self.jwks)} if self.jwks else None,
             "grant_types": list(self.grants),
             "scopes": list(_words(self.scopes) or STANDARD_SCOPES),
             "resources": list(_unique(self.resources)),
@@ -174,56 +162,29 @@ class Registration:
         if self.method not in (None, *SECRET_METHODS):
             columns |= _NO_SECRET
         if self.logo is not None:
-            columns |= {"logo": self.logo or None, "logo_type": _picture_type(self.logo) if self.logo else None}
-        return Checked(columns, list(_unique([*self.cors_origins, *_web_origins(self.redirect_uris)])))
+            columns |= {"logo": self.logo or None, "logo_type": picture_type(self.logo) if self.logo else None}
+        return Checked(columns, list(_unique([*self.cors_origins, *web_origins(self.redirect_uris)])))
 
 
 def _check_name(wanted: Registration) -> Iterator[str]:
     if not 1 <= len(wanted.name.strip()) <= NAME_LENGTH or not is_printable(wanted.name) or not wanted.name.strip():
         yield f"the name must have 1 to {NAME_LENGTH} printable characters"
     for name in _LISTS:
-        if len(getattr(wanted, name)) > _MAX_ITEMS:
-            yield f"more than {_MAX_ITEMS} {name.replace('_', ' ')}"
+        if len(getattr(wanted, name)) > MAX_ITEMS:
+            yield f"more than {MAX_ITEMS} {name.replace('_', ' ')}"
 
 
 def _check_addresses(wanted: Registration) -> Iterator[str]:
     """OP-03. Private schemes are for apps on a device, which can keep no secret (OP-66)."""
     lists = {"redirect URI": wanted.redirect_uris, "post-logout redirect URI": wanted.post_logout_redirect_uris}
     for what, uris in lists.items():
-        yield from (f"{what} {uri[:99]!a} {wrong}" for uri in uris for wrong in _wrong_with(uri, wanted.method))
+        yield from (f"{what} {uri[:99]!a} {wrong}" for uri in uris for wrong in wrong_with(uri, wanted.method))
     single = {
         "back-channel logout URI": wanted.backchannel_logout_uri,
         "JWKS URI": wanted.jwks_uri,
         "home page": wanted.homepage,
     }
-    yield from (f"{what} {uri[:99]!a} {wrong}" for what, uri in single.items() if uri for wrong in _wrong_with(uri))
-
-
-def _wrong_with(uri: str, method: str | None = "") -> Iterator[str]:
-    """What is wrong with an address to which people or our requests are sent; with ``method`` it may be an app's."""
-    if len(uri) > _MAX_URI:
-        yield f"is longer than {_MAX_URI} characters"
-    if not re.fullmatch(r"[!-\[\]-~]+", uri):
-        yield "has a space, a backslash, or a character outside ASCII"
-    if "*" in uri or "#" in uri:
-        yield "has a wildcard or a fragment"
-    try:
-        parts = urlsplit(uri)
-    except ValueError:
-        yield "is not an address"
-        return
-    if "@" in parts.netloc:
-        yield "has a user name"
-    scheme, _, rest = uri.partition(":")
-    if scheme in ("http", "https"):
-        if len(parts.netloc) > _MAX_NAME - 8 or not _AUTHORITY.fullmatch(parts.netloc.rpartition("@")[2]):
-            yield "has no host, or one that is not written in lower-case ASCII"
-        elif scheme == "http" and not is_loopback(parts.hostname or ""):
-            yield "must be https (http only on localhost and loopback addresses)"
-    elif method == "" or not re.fullmatch(r"[a-z][a-z0-9+-]*(\.[a-z0-9+-]+)+", scheme) or not rest.strip("/"):
-        yield "must begin with https:// (an app's own scheme has a dot: com.example.app:/callback)"
-    elif method != "none":
-        yield "has an app's own scheme, which only a public client may have"
+    yield from (f"{what} {uri[:99]!a} {wrong}" for what, uri in single.items() if uri for wrong in wrong_with(uri))
 
 
 def _check_authentication(wanted: Registration) -> Iterator[str]:
@@ -240,7 +201,7 @@ def _check_authentication(wanted: Registration) -> Iterator[str]:
     ):
         yield "private_key_jwt needs either keys or the URI of keys, and no other method has them"
     if wanted.jwks:
-        yield from _fault_of(_public_keys, wanted.jwks)
+        yield from _fault_of(public_keys, wanted.jwks)
 
 
 def _check_grants(wanted: Registration) -> Iterator[str]:
@@ -257,16 +218,16 @@ def _check_grants(wanted: Registration) -> Iterator[str]:
 
 def _check_scopes(wanted: Registration) -> Iterator[str]:
     words = _words(wanted.scopes)
-    if len(words) > _MAX_ITEMS:
-        yield f"more than {_MAX_ITEMS} scopes"
+    if len(words) > MAX_ITEMS:
+        yield f"more than {MAX_ITEMS} scopes"
     for word in words:
         if word == "account":
             yield "the scope 'account' is the portal's own"
         elif not re.fullmatch(r"[!#-\[\]-~]{1,100}", word):
             yield f"scope {word[:99]!a} has a character that no scope has, or more than 100"
     for name in (*wanted.resources, wanted.api_identifier or "urn:none"):
-        if len(name) > _MAX_NAME or not re.fullmatch(r"[a-z][a-z0-9+.-]*:(?!.*#)[!-\[\]-~]+", name):
-            yield f"{name[:99]!a} is no name of an API: an absolute URI without fragment, {_MAX_NAME} characters"
+        if len(name) > MAX_NAME or not re.fullmatch(r"[a-z][a-z0-9+.-]*:(?!.*#)[!-\[\]-~]+", name):
+            yield f"{name[:99]!a} is no name of an API: an absolute URI without fragment, {MAX_NAME} characters"
 
 
 def _check_tokens(wanted: Registration) -> Iterator[str]:
@@ -279,7 +240,7 @@ def _check_tokens(wanted: Registration) -> Iterator[str]:
 
 def _check_site(wanted: Registration) -> Iterator[str]:
     for origin in (*wanted.cors_origins, *([wanted.site] if wanted.site else [])):
-        if any(_wrong_with(origin)) or origin != _web_origin(origin):
+        if any(wrong_with(origin)) or origin != web_origin(origin):
             yield f"{origin[:99]!a} is no origin: scheme, host and port in lower case, without a default port"
     for pattern in wanted.allow:
         yield from _fault_of(_allowed, pattern)
@@ -294,7 +255,7 @@ def _check_look(wanted: Registration) -> Iterator[str]:
     if wanted.color and not re.fullmatch(r"#[0-9a-fA-F]{6}", wanted.color):
         yield "the colour must be written as #rrggbb"
     if wanted.logo:
-        yield from _fault_of(_picture_type, wanted.logo)
+        yield from _fault_of(picture_type, wanted.logo)
 
 
 _RULES = (
@@ -325,16 +286,6 @@ def _words(values: Iterable[str]) -> tuple[str, ...]:
     return _unique(word for value in values for word in value.split(" ") if word)
 
 
-def _web_origin(address: str) -> str:
-    """The origin as browsers write it: without the port that its scheme has anyhow."""
-    origin = origin_of(address)
-    return origin.removesuffix(":443" if origin.startswith("https:") else ":80")
-
-
-def _web_origins(addresses: Iterable[str]) -> list[str]:
-    return [_web_origin(address) for address in addresses if address.startswith(("https:", "http:"))]
-
-
 def _seconds(text: str | int | None, least: int, most: int) -> int | None:
     if text is None:
         return None
@@ -362,7 +313,7 @@ def _sector(wanted: Registration) -> str | None:
         sector = hosts.pop() if len(hosts) == 1 else None
     if sector is None:
         raise ValueError("pairwise names need a sector, since the redirect URIs do not have one host")
-    if len(sector) > _MAX_NAME or not re.fullmatch(_HOST, sector):
+    if len(sector) > MAX_NAME or not re.fullmatch(HOST, sector):
         raise ValueError(f"sector {sector[:99]!a} is no host in lower-case ASCII")
     return sector
 
@@ -377,92 +328,3 @@ def _allowed(pattern: str) -> str:
     if re.search(r"[*?\[\]]", normal):
         raise ValueError(f"{pattern[:99]!a} is neither an address nor *@domain")
     return f"*@{normal.rpartition('@')[2]}" if local == "*" else normal
-
-
-def _public_keys(jwks: Any) -> list[dict[str, Any]]:
-    """The public keys of a file or a JWK set, only their public members. Raises ValueError."""
-    try:
-        keys = (json.loads(jwks) if isinstance(jwks, bytes) else jwks)["keys"]
-    except (ValueError, TypeError, KeyError, RecursionError):
-        keys = None
-    if (
-        not isinstance(keys, list)
-        or not 0 < len(keys) <= _MAX_ITEMS
-        or (isinstance(jwks, bytes) and len(jwks) > FILE_SIZE)
-    ):
-        raise ValueError(
-            f'the keys must be JSON {{"keys": [...]}} with 1 to {_MAX_ITEMS} keys, at most {FILE_SIZE} bytes'
-        )
-    for position, key in enumerate(keys, start=1):
-        if not isinstance(key, dict) or _PRIVATE_MEMBERS & key.keys():
-            raise ValueError(f"key {position} is private or symmetric: give only the public part")
-        if not _is_usable(key):
-            raise ValueError(f"key {position} is no RSA key of 2048 bits or more for signatures, nor one on P-256")
-    return [{name: key[name] for name in _KEY_MEMBERS if name in key} for key in keys]
-
-
-def _is_usable(key: dict[str, Any]) -> bool:
-    if key.get("use", "sig") != "sig" or not all(isinstance(key.get(name, ""), str) for name in _KEY_MEMBERS):
-        return False
-    try:
-        public = PyJWK(key).key
-    except (PyJWTError, ValueError, TypeError, LookupError):
-        return False
-    if isinstance(public, RSAPublicKey):
-        return public.key_size >= 2_048
-    return isinstance(public, EllipticCurvePublicKey) and public.curve.name == "secp256r1"
-
-
-def _picture_type(content: bytes) -> str:
-    """The media type of a logo, told by its content. Raises ValueError."""
-    if len(content) > FILE_SIZE:
-        raise ValueError(f"the logo has more than {FILE_SIZE} bytes")
-    if content.startswith(b"\x89PNG\r\n\x1a\n"):
-        return "image/png"
-    if content.startswith(b"\xff\xd8\xff"):
-        return "image/jpeg"
-    if content.startswith(b"RIFF") and content[8:12] == b"WEBP":
-        return "image/webp"
-    _check_svg(content)
-    return "image/svg+xml"
-
-
-def _check_svg(content: bytes) -> None:
-    """Raises ValueError for what is no SVG, or one that could do or fetch something. Entities are never expanded."""
-    parser = expat.ParserCreate()
-    elements: list[str] = []
-    styles: list[str] = []
-
-    def refuse(*_: object) -> None:
-        raise ValueError("the logo is an SVG with a document type, an entity or a processing instruction")
-
-    def start(name: str, attributes: dict[str, str]) -> None:
-        elements.append(name.rpartition(":")[2].lower())
-        if elements[0] != "svg" or elements[-1] in _ACTIVE_ELEMENTS:
-            raise ValueError(f"the logo is an SVG that may not have the element {elements[-1][:30]!a}")
-        if any(_is_unsafe(attribute.rpartition(":")[2].lower(), value) for attribute, value in attributes.items()):
-            raise ValueError("the logo is an SVG with a script or a reference to something outside")
-
-    parser.StartDoctypeDeclHandler = refuse
-    parser.EntityDeclHandler = refuse
-    parser.ProcessingInstructionHandler = refuse
-    parser.StartElementHandler = start
-    parser.EndElementHandler = lambda _: elements.pop()
-    parser.CharacterDataHandler = lambda data: styles.append(data) if "style" in elements else None
-    try:
-        parser.Parse(content, True)
-    except (expat.ExpatError, LookupError):
-        raise ValueError("the logo is no PNG, JPEG, WebP or SVG") from None
-    if _REMOTE_STYLE.search("".join(styles)):
-        raise ValueError("the logo is an SVG with a style sheet that refers to something outside")
-
-
-def _is_unsafe(attribute: str, value: str) -> bool:
-    """Whether an attribute of an SVG runs or fetches something. A reference within the picture is good."""
-    if attribute.startswith("on"):
-        return True
-    if attribute in ("href", "src"):
-        return not value.strip().startswith(("#", "data:image/png;", "data:image/jpeg;", "data:image/webp;"))
-    if attribute == "style":
-        return _REMOTE_STYLE.search(value) is not None
-    return re.search(r"\\|url\((?!\s*[\"']?#)|javascript:", value, re.IGNORECASE) is not None
