@@ -13,7 +13,7 @@ from auth_portal.settings import PROFILES, ROOT, Settings, load_settings, yearly
 from tests.conftest import environment
 
 SECURITY = ROOT / "docs" / "security.md"
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")], key=str)
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")], key=str)
 
 
 def test_the_table_of_settings_is_the_one_that_the_command_prints() -> None:
