@@ -20,6 +20,11 @@ help: ## list the targets
 	$(BIN)/pip install --quiet --disable-pip-version-check -r requirements-dev.txt
 	@touch $@
 
+# Relying parties that others wrote. Without Node.js the tests that need them say so.
+.venv/installed-node: tests/node/package.json tests/node/package-lock.json .venv/installed-dev
+	@if command -v npm >/dev/null; then cd tests/node && npm ci --silent --no-audit --no-fund --ignore-scripts; fi
+	@touch $@
+
 run: .venv/installed ## start the portal for development on http://127.0.0.1:8000 (PORT=... changes it)
 	@AUTH_PORTAL_ENV=development PORT=$(PORT) $(BIN)/gunicorn wsgi:app
 
@@ -30,7 +35,7 @@ run: .venv/installed ## start the portal for development on http://127.0.0.1:800
 demo: .venv/installed-demo ## start the portal with three example apps that sign in through it
 	@PORT=$(PORT) $(BIN)/python examples/demo.py
 
-test: .venv/installed-dev ## run all tests, on SQLite and PostgreSQL and in a browser
+test: .venv/installed-node ## run all tests, on SQLite and PostgreSQL and in a browser
 	@$(BIN)/python -m pytest
 
 lint: .venv/installed-dev ## check format, code, types and import rules

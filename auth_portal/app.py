@@ -17,6 +17,7 @@ from auth_portal.oidc.codes import AuthorizationCodes
 from auth_portal.oidc.consents import Consents
 from auth_portal.oidc.devices import DeviceCodes
 from auth_portal.oidc.fetch import Fetcher
+from auth_portal.oidc.forward_auth import ForwardAuth
 from auth_portal.oidc.grants import GrantServices
 from auth_portal.oidc.inspection import ProtocolServerWithTokens, Tokens
 from auth_portal.oidc.logout import LogoutReader
@@ -46,13 +47,19 @@ from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
-from auth_portal.web.oauth import authorize, device, discovery, endpoints, logout
+from auth_portal.web.oauth import authorize, device, discovery, endpoints, forward_auth, logout
 from auth_portal.web.pages import account, links, mailbox, signin
 from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
 
-PROTOCOL_DOORS = (authorize.blueprint, endpoints.blueprint, logout.blueprint, discovery.blueprint)
-"""What clients and other sites may post to: no form of ours, so no CSRF token."""
+PROTOCOL_DOORS = (
+    authorize.blueprint,
+    endpoints.blueprint,
+    logout.blueprint,
+    discovery.blueprint,
+    forward_auth.blueprint,
+)
+"""What clients, other sites and proxies may post to: no form of ours, so no CSRF token."""
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -145,6 +152,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         device_codes=devices,
         protocol=protocol,
         logouts=LogoutReader(clients, tokens),
+        forward_auth=ForwardAuth(settings, keyring, clients, sessions, subjects, codes),
         backchannel=BackChannel(engine, clients, subjects, tokens, fetcher),
         background=background,
         upkeep=upkeep,

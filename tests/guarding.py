@@ -16,6 +16,7 @@ from tests.drivers import BrowserDriver
 
 WIKI = "https://wiki.example"
 CALLBACK = "/.auth-portal/callback"
+SITE_COOKIE, NONCE_COOKIE = "__Host-auth-portal-site", "__Host-auth-portal-nonce"
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8", "Sec-Fetch-Mode": "navigate"}
 PROXIES = ("nginx", "traefik", "caddy")
 
@@ -109,3 +110,8 @@ def query_of(address: str) -> dict[str, str]:
     found = parse_qs(urlsplit(address).query, keep_blank_values=True, strict_parsing=True)
     assert all(len(values) == 1 for values in found.values())
     return {name: values[0] for name, values in found.items()}
+
+
+def back_of(person: BrowserDriver, site: SiteBrowser, target: str = "/") -> str:
+    """Where the portal sends somebody who is signed in there, and came from this page of the site."""
+    return str(person.get(site.start(target)).location)

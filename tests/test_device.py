@@ -8,7 +8,8 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.conftest import Made
+from auth_portal.signin.addresses import parse_email
+from tests.conftest import Made, services_of
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, DEVICE_GRANT, RelyingParty
 from tests.support.api import in_parallel
@@ -41,7 +42,14 @@ def say(person: BrowserDriver, user_code: str, answer: str = "allow") -> None:
     person.get("/device")
     shown = person.post("/device", {"user_code": user_code})
     assert shown.status_code == 200, shown.text
-    person.post("/device/answer", {"answer": answer})
+    answered(person, answer)
+
+
+def answered(person: BrowserDriver, answer: str = "allow") -> int:
+    """Press a button of the page that shows a device; the status."""
+    return person.post(
+        "/device/answer", {"answer": answer, "user_code": person.hidden("user_code") or ""}
+    ).status_code
 
 
 def test_a_person_connects_a_device(tv: RelyingParty, browser: BrowserDriver, clock: time_machine.Traveller) -> None:
@@ -54,11 +62,10 @@ def test_a_person_connects_a_device(tv: RelyingParty, browser: BrowserDriver, cl
     assert browser.heading == "Connect this device?"
     assert "Living Room TV" in browser.page
     assert "shows this very code" in browser.page
-    browser.post("/device/answer", {"answer": "allow"})
+    answered(browser)
     assert browser.heading == "Connected"
     clock.shift(5)
-    status, tokens = poll(tv, codes)
-    assert status == 200
+    tokens = poll(tv, codes)[1]
     assert tv.userinfo(tokens["access_token"]).json["email"] == ADA
     assert tv.claims(tokens["id_token"])["sub"] == tv.userinfo(tokens["access_token"]).json["sub"]
     assert "refresh_token" not in tokens
@@ -145,33 +152,124 @@ def test_one_approval_gives_tokens_once(tv: RelyingParty, browser: BrowserDriver
     assert sorted(answer[0] for answer in answers)[:2] == [200, 400]
 
 
-def test_what_is_answered_is_the_code_that_was_shown(tv: RelyingParty, browser: BrowserDriver) -> None:
-    """A second device's code in another tab does not slip under the first one's page."""
+def test_a_link_puts_no_other_device_under_an_open_page(tv: RelyingParty, browser: BrowserDriver) -> None:
+    """RFC 8628, 5.4: somebody lets the person open an address with their own device's code meanwhile."""
     browser.register(ADA)
     shown, never_shown = start(tv), start(tv)
     browser.get("/device")
     browser.post("/device", {"user_code": shown["user_code"]})
-    browser.post("/device/answer", {"answer": "allow", "user_code": never_shown["user_code"]})
+    browser.another_tab().get(f"/device?user_code={never_shown['user_code']}")
+    answered(browser)
     assert poll(tv, shown)[0] == 200
     assert poll(tv, never_shown) == (400, "authorization_pending")
 
 
-def test_nothing_is_answered_without_the_page_before(tv: RelyingParty, browser: BrowserDriver) -> None:
+@pytest.mark.parametrize("answer", ["allow", "refuse"])
+def test_a_code_that_was_not_shown_is_not_answered(tv: RelyingParty, browser: BrowserDriver, answer: str) -> None:
+    """Neither is told whether it is one: codes are tried only where that is counted (OP-64)."""
     browser.register(ADA)
     codes = start(tv)
-    assert browser.post("/device/answer", {"answer": "allow"}).status_code == 410
+    browser.get(f"/device?user_code={codes['user_code']}")
+    given = browser.post("/device/answer", {"answer": answer, "user_code": codes["user_code"]})
+    assert given.status_code == 410
     assert poll(tv, codes) == (400, "authorization_pending")
 
 
+def test_two_tabs_answer_for_their_own_devices(tv: RelyingParty, browser: BrowserDriver) -> None:
+    browser.register(ADA)
+    first, second = start(tv), start(tv)
+    tab = browser.another_tab()
+    for window, codes in ((browser, first), (tab, second)):
+        window.get("/device")
+        window.post("/device", {"user_code": codes["user_code"]})
+    assert answered(browser, "refuse") == 200
+    assert answered(tab, "allow") == 200
+    assert poll(tv, first) == (400, "access_denied")
+    assert poll(tv, second)[0] == 200
+
+
+def test_a_device_is_answered_by_whom_it_was_shown_to(
+    app: Flask, outbox: MailSink, tv: RelyingParty, browser: BrowserDriver
+) -> None:
+    """rivals.md: GHSA-cq3f-vc6p-68fh, where any session could approve."""
+    BrowserDriver(app, outbox).register("bob@example.com")
+    browser.register(ADA)
+    codes = start(tv)
+    browser.get("/device")
+    browser.post("/device", {"user_code": codes["user_code"]})
+    page = browser.page
+    browser.post("/logout", {})
+    browser.prove("bob@example.com")
+    browser.page = page
+    assert answered(browser) == 410
+    assert poll(tv, codes) == (400, "authorization_pending")
+
+
+def test_a_second_answer_changes_nothing(tv: RelyingParty, browser: BrowserDriver) -> None:
+    browser.register(ADA)
+    codes = start(tv)
+    browser.get("/device")
+    browser.post("/device", {"user_code": codes["user_code"]})
+    page = browser.page
+    assert answered(browser, "refuse") == 200
+    browser.page = page
+    assert answered(browser, "allow") == 410
+    assert poll(tv, codes) == (400, "access_denied")
+
+
+def test_a_device_tells_what_asked_and_from_where(tv: RelyingParty, app: Flask, browser: BrowserDriver) -> None:
+    """OP-65, PRIV-05: enough to recognise it, not a whole address."""
+    browser.register(ADA)
+    client = app.test_client(use_cookies=False)
+    answer = client.post(
+        "/oauth/device_authorization",
+        data={"client_id": tv.id, "scope": "openid"},
+        headers={"User-Agent": "Mozilla/5.0 (X11; Linux x86_64) Chrome/140.0"},
+        environ_base={"REMOTE_ADDR": "198.51.100.23"},
+    )
+    browser.get("/device")
+    browser.post("/device", {"user_code": answer.json["user_code"].lower().replace("-", "")})
+    for words in ("Chrome on Linux", "198.51.100.x", answer.json["user_code"]):
+        assert words in browser.page
+    assert "198.51.100.23" not in browser.page
+
+
+def test_a_suspended_person_connects_nothing(tv: RelyingParty, app: Flask, browser: BrowserDriver) -> None:
+    """Suspended before the answer: signed out. Suspended between answer and poll: no tokens."""
+    browser.register(ADA)
+    early, late = start(tv), start(tv)
+    say(browser, early["user_code"])
+    browser.get("/device")
+    browser.post("/device", {"user_code": late["user_code"]})
+    user = services_of(app).users.find_by_destination(parse_email(ADA))
+    assert user is not None
+    services_of(app).users.suspend(user.id)
+    assert answered(browser) == 303
+    assert poll(tv, early) == (400, "invalid_grant")
+    assert poll(tv, late) == (400, "authorization_pending")
+
+
 def test_guessing_at_codes_is_stopped(tv: RelyingParty, browser: BrowserDriver) -> None:
-    """OP-64."""
+    """OP-64. Right codes are no guesses, however many."""
     browser.register(ADA)
     browser.get("/device")
+    for _ in range(12):
+        assert browser.post("/device", {"user_code": start(tv)["user_code"]}).status_code == 200
     for _ in range(10):
         assert browser.post("/device", {"user_code": "BBBB-BBBB"}).status_code == 400
     answer = browser.post("/device", {"user_code": start(tv)["user_code"]})
     assert answer.status_code == 429
     assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_many_guesses_at_once_are_no_more(tv: RelyingParty, browser: BrowserDriver) -> None:
+    browser.register(ADA)
+    browser.get("/device")
+    tabs = [browser.another_tab() for _ in range(24)]
+    token = {"csrf_token": browser.hidden("csrf_token") or ""}
+    guesses = [lambda tab=tab: tab.post("/device", {"user_code": "BBBB-BBBB", **token}).status_code for tab in tabs]
+    answers = in_parallel(guesses)
+    assert (answers.count(400), answers.count(429)) == (10, 14)
 
 
 def test_who_may_not_use_the_app_cannot_connect_its_device(app: Flask, browser: BrowserDriver) -> None:

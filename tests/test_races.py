@@ -97,12 +97,15 @@ def statuses(answers: list[Answer]) -> dict[int, int]:
     return {status: found.count(status) for status in sorted(set(found))}
 
 
-def test_four_workers_asked_at_once_make_one_first_signing_key(portal: Portal) -> None:
-    kids = {key["kid"] for answer in portal.first_jwks for key in answer.json["keys"]}
+def test_four_workers_asked_at_once_make_one_first_signing_key_of_each_algorithm(portal: Portal) -> None:
+    sets = [{(key["alg"], key["kid"]) for key in answer.json["keys"]} for answer in portal.first_jwks]
 
     assert statuses(portal.first_jwks) == {200: 40}
-    assert all(len(answer.json["keys"]) == 1 for answer in portal.first_jwks)
-    assert [(1, *kids)] == portal.rows("SELECT generation, kid FROM signing_key")
+    assert all(one == sets[0] for one in sets)
+    stored = portal.rows("SELECT generation, algorithm, kid FROM signing_key ORDER BY generation")
+    assert sorted(algorithm for _generation, algorithm, _kid in stored) == ["ES256", "RS256"]
+    assert {(algorithm, kid) for _generation, algorithm, kid in stored} == sets[0]
+    assert [generation for generation, _algorithm, _kid in stored] == [1, 2]
 
 
 @pytest.mark.parametrize("names", [["challengeId"], []], ids=["with_handle", "without_handle"])

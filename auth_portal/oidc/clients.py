@@ -151,6 +151,11 @@ def _differ_by_port(known: str, given: str) -> bool:
     return given == parts._replace(netloc=f"{host}:{port}" if port is not None else str(host)).geturl()
 
 
+def _may_exist(name: str, most: int) -> bool:
+    """Whether anything could have this name; a database refuses to be asked for NUL and half characters."""
+    return 0 < len(name) <= most and name.isascii() and name.isprintable()
+
+
 class ClientService:
     """Finds and keeps clients. Each call asks the database: a change works at once in every process."""
 
@@ -160,11 +165,11 @@ class ClientService:
 
     def find(self, client_id: str) -> Client | None:
         """The client with this id."""
-        return self._one(_BY_ID, {"client_id": client_id}) if 0 < len(client_id) <= 64 else None
+        return self._one(_BY_ID, {"client_id": client_id}) if _may_exist(client_id, 64) else None
 
     def find_by_site(self, origin: str) -> Client | None:
         """The client whose site forward-auth guards."""
-        return self._one(_BY_SITE, {"site": origin}) if 0 < len(origin) <= 255 else None
+        return self._one(_BY_SITE, {"site": origin}) if _may_exist(origin, 255) else None
 
     def all(self) -> list[Client]:
         """Every client, by name."""
@@ -173,13 +178,15 @@ class ClientService:
 
     def may_call(self, origin: str) -> bool:
         """Whether pages of this origin belong to a client (OP-26)."""
-        if not 0 < len(origin) <= 255:
+        if not _may_exist(origin, 255):
             return False
         with self._autocommit.connect() as connection:
             return bool(connection.execute(_HAS_ORIGIN, {"origin": origin}).scalar())
 
     def logo(self, client_id: str) -> tuple[bytes, str] | None:
         """The picture of a client and its media type."""
+        if not _may_exist(client_id, 64):
+            return None
         with self._autocommit.connect() as connection:
             row = connection.execute(_LOGO, {"client_id": client_id}).first()
         return (row.logo, row.logo_type) if row and row.logo else None

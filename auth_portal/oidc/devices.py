@@ -53,6 +53,17 @@ class NewDevice:
     user_code: str
 
 
+def plain_user_code(typed: str) -> str:
+    """The letters of a user code; case and separators do not matter (6.1). Empty where it can be none."""
+    plain = "".join(letter for letter in typed[:64].upper() if letter.isalpha())
+    return plain if len(plain) == _LENGTH else ""
+
+
+def spell_user_code(plain: str) -> str:
+    """A user code in two groups, as the device shows it."""
+    return f"{plain[:4]}-{plain[4:]}"
+
+
 class DeviceCodes:
     """Issues device codes, lets people answer them, and exchanges each once."""
 
@@ -77,7 +88,7 @@ class DeviceCodes:
         }
         with self._autocommit.connect() as connection:
             connection.execute(insert(Row), row)
-        return NewDevice(new.device_code, f"{new.user_code[:4]}-{new.user_code[4:]}")
+        return NewDevice(new.device_code, spell_user_code(new.user_code))
 
     def find(self, device_code: str) -> WaitingDevice | None:
         """The device with this code, over or not."""
@@ -86,11 +97,9 @@ class DeviceCodes:
         return self._first(_BY_DEVICE, {"hash": digest(device_code)})
 
     def find_waiting(self, user_code: str) -> WaitingDevice | None:
-        """The device that waits for this user code; case and separators do not matter (6.1)."""
-        plain = "".join(letter for letter in user_code[:64].upper() if letter.isalpha())
-        if len(plain) != _LENGTH:
-            return None
-        return self._first(_WAITING, {"hash": digest(plain), "now": utcnow()})
+        """The device that waits for this user code, however it was typed."""
+        plain = plain_user_code(user_code)
+        return self._first(_WAITING, {"hash": digest(plain), "now": utcnow()}) if plain else None
 
     def answer(self, device: WaitingDevice, session: LiveSession, *, is_approved: bool) -> bool:
         """Note what the person said, once; false where it was answered before or is over."""

@@ -41,7 +41,7 @@ def next_step(
     """
     if session is None:
         return "sign_in"
-    is_fresh = pending is not None and session.authenticated_at > pending.created_at
+    is_fresh = pending is not None and session.authenticated_at >= pending.created_at
     if not is_fresh and _must_prove(request, session, now):
         return "sign_in"
     if request.hinted_subject is not None and subject_of() != request.hinted_subject:

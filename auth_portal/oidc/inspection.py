@@ -50,9 +50,9 @@ class Tokens:
         self._issuer = issuer
         self._sessions = sessions
 
-    def find(self, token: str, client: Client) -> Token | None:
+    def find(self, token: str, client: Client, *, may_be_used: bool = False) -> Token | None:
         """The token, if it is good now: any access token, or a refresh token of this client."""
-        return self._find_access(token) if token.count(".") == 2 else self._find_refresh(token, client)
+        return self._find_access(token) if token.count(".") == 2 else self._find_refresh(token, client, may_be_used)
 
     def revoke(self, token: Token) -> None:
         """End the grant with all its tokens, whichever of them was given (OP-43); or a client's own token."""
@@ -90,9 +90,9 @@ class Tokens:
         own = claims if live is None else None
         return Token(claims.client_id, claims.session_id, claims.audience, facts, own)
 
-    def _find_refresh(self, token: str, client: Client) -> Token | None:
+    def _find_refresh(self, token: str, client: Client, may_be_used: bool) -> Token | None:
         live: LiveSession | None = self._sessions.find_refreshed(token, client.id)
-        if live is None or not self._sessions.is_refresh_token_live(token):
+        if live is None or not (may_be_used or self._sessions.is_refresh_token_live(token)):
             return None
         facts = {
             "client_id": client.id,
@@ -133,9 +133,12 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
     server: ProtocolServerWithTokens
 
     def authenticate_token(self, request: ProtocolRequest, client: Client) -> Token | None:
-        """The token, if it is good and this client's."""
+        """The token, if it is good and this client's; or was, and what followed it is alive.
+
+        A client that signs its person out while it refreshes has only the former token, and means all of them.
+        """
         self.check_params(request, client)
-        token = self.server.tokens.find(request.form["token"], client)
+        token = self.server.tokens.find(request.form["token"], client, may_be_used=True)
         return token if token is not None and token.check_client(client) else None
 
     def revoke_token(self, token: Token, _request: ProtocolRequest) -> None:

@@ -18,6 +18,7 @@ from authlib.oauth2 import AuthorizationServer, OAuth2Error, OAuth2Request
 from authlib.oauth2.rfc6749 import InvalidClientError, InvalidRequestError
 from authlib.oauth2.rfc6749.requests import BasicOAuth2Payload
 from authlib.oauth2.rfc7523 import JWTBearerClientAssertion
+from joserfc import jwt
 from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 from sqlalchemy import Engine, insert
@@ -140,6 +141,26 @@ class AssertionAuth(JWTBearerClientAssertion):  # type: ignore[misc]
         self._autocommit = autocommit(engine)
         self._audiences = [issuer, f"{issuer}/oauth/token"]
         self._fetcher = fetcher
+
+    def __call__(self, find: Any, request: ProtocolRequest) -> Client | None:
+        """The client whose assertion this is. Raises InvalidClientError, whatever is wrong with it.
+
+        Authlib repeats parts of an assertion in its error, and an error refuses characters that may not stand there.
+        """
+        try:
+            client: Client | None = super().__call__(find, request)
+        except (ValueError, TypeError, LookupError, AttributeError, RecursionError):
+            raise InvalidClientError() from None
+        return client
+
+    def process_assertion_claims(self, assertion: str, resolve_key: Any) -> Any:
+        """The claims, signed by one of the algorithms that we announce and no other (JWT-01)."""
+        try:
+            token = jwt.decode(assertion, resolve_key, algorithms=[*ASSERTION_ALGORITHMS])
+        except JoseError:
+            raise InvalidClientError() from None
+        self.verify_claims(token.claims)
+        return token.claims
 
     def get_audiences(self) -> list[str]:
         """The portal, or its token endpoint as older clients write it."""

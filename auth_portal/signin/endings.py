@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, bindparam, exists, liter
 from sqlalchemy.orm import aliased
 
 from auth_portal.db import upsert
-from auth_portal.models import Client, LogoutNotice, Session
+from auth_portal.models import AuthorizationCode, Client, DeviceCode, LogoutNotice, Session
 
 _grant: Any = aliased(Session)
 
@@ -57,7 +57,18 @@ def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:
 
 
 def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
-    """End all that a client has of a person, offline or not (OP-23)."""
+    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23)."""
+    # These first: who exchanges one holds its row until the grant is there to be ended.
+    codes = update(AuthorizationCode).where(
+        AuthorizationCode.user_id == user_id,
+        AuthorizationCode.client_id == client_id,
+        AuthorizationCode.consumed_at.is_(None),
+    )
+    connection.execute(codes.values(consumed_at=now))
+    devices = update(DeviceCode).where(
+        DeviceCode.user_id == user_id, DeviceCode.client_id == client_id, DeviceCode.state == "approved"
+    )
+    connection.execute(devices.values(state="denied"))
     live = update(Session).where(
         Session.user_id == user_id, Session.client_id == client_id, Session.ended_at.is_(None)
     )

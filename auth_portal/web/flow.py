@@ -18,9 +18,11 @@ from auth_portal.oidc.requests import AuthorizationRequest
 from auth_portal.settings import LOCALES
 from auth_portal.signin.otp import AskingApp
 from auth_portal.web.apps import app_of
-from auth_portal.web.cookies import get_cookie
+from auth_portal.web.cookies import get_cookie, set_cookie
 from auth_portal.web.services import services
 
+_MARK = "app"
+"""The cookie of browsers that brought a request lately: nobody else's sign-in looks for one."""
 PARAMETER = "request"
 """The name under which pages and forms carry the id."""
 
@@ -44,6 +46,13 @@ class Flow:
         return self.pending.id
 
 
+def mark_browser(response: Response) -> Response:
+    """Note in the browser that it brought a request, as long as a registration for it may take."""
+    if response.status_code == 303:
+        set_cookie(response, _MARK, "1", services().settings.registration_ttl)
+    return response
+
+
 def open_flow(request_id: str) -> Flow:
     """The sign-in with this id, for all of this web request. Raises RequestExpired."""
     return enter_flow(services().pending.get(request_id, get_cookie("browser")))
@@ -62,7 +71,7 @@ def find_by_id(request_id: str) -> Flow | None:
 def find_flow_of(*, challenge_id: str = "", registration_id: str = "") -> Flow | None:
     """The sign-in of the page, or else that of the code or registration it is about."""
     found = find_flow()
-    if found is not None:
+    if found is not None or not get_cookie(_MARK):
         return found
     pending = services().pending.find_for(
         get_cookie("browser"), challenge_id=challenge_id, registration_id=registration_id

@@ -125,7 +125,7 @@ def _set_headers(response: Response) -> Response:
     response.headers.extend([(name, value) for name, value in _HEADERS.items() if name not in own])
     if "Content-Security-Policy" not in own:
         response.headers["Content-Security-Policy"] = _csp()
-    if services().settings.is_https:
+    if services().settings.is_https and not g.get("is_for_other_host"):
         response.headers.setdefault("Strict-Transport-Security", f"max-age={_YEAR_S}; includeSubDomains")
     if is_api(request.path) and services().settings.allowed_origins:
         response.vary.add("Origin")

@@ -15,6 +15,7 @@ from auth_portal.oidc.clients import ClientService
 from auth_portal.oidc.codes import AuthorizationCodes
 from auth_portal.oidc.consents import Consents
 from auth_portal.oidc.devices import DeviceCodes
+from auth_portal.oidc.forward_auth import ForwardAuth
 from auth_portal.oidc.inspection import ProtocolServerWithTokens
 from auth_portal.oidc.logout import LogoutReader
 from auth_portal.oidc.pending import PendingRequests
@@ -61,6 +62,7 @@ class Services:
     device_codes: DeviceCodes
     protocol: ProtocolServerWithTokens
     logouts: LogoutReader
+    forward_auth: ForwardAuth
     backchannel: BackChannel
     background: Background
     upkeep: Background

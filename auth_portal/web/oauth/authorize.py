@@ -15,7 +15,7 @@ from auth_portal.oidc.pending import PUSHED_PREFIX, Pending
 from auth_portal.oidc.requests import AuthorizationFault, AuthorizationRequest, Parameters
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.cookies import get_cookie
-from auth_portal.web.flow import Flow, back_to_dispatcher, open_flow
+from auth_portal.web.flow import Flow, back_to_dispatcher, mark_browser, open_flow
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.oauth.responses import answer_client, answer_fault
 from auth_portal.web.services import services
@@ -43,7 +43,7 @@ def authorize() -> Response:
         return answer_fault(fault)
     browser = get_cookie("browser") or secrets.token_urlsafe(24)
     request_id = services().pending.create("authorize", client.id, wanted.to_json(), browser)
-    response = _go(step, request_id)
+    response = mark_browser(_go(step, request_id))
     keep_browser(response, browser)
     return response
 
@@ -74,7 +74,7 @@ def resume(request_id: str) -> Response:
         step = _step(flow.request, flow.client, flow.pending, session)
         needs_interaction(flow.request, step)
         if step != "issue" or session is None:
-            return _go(step, flow.id)
+            return mark_browser(_go(step, flow.id))
         if not services().pending.finish(flow.id):
             return _finished_page(flow)
         return _issue(flow.request, flow.client, session, has_consented=flow.pending.consented_at is not None)
@@ -146,12 +146,13 @@ def cancel(request_id: str) -> Response:
 def _show_pushed(given: Parameters, client: Client) -> Response:
     """Show what the client pushed; from here on it is a stored request like any other (RFC 9126, 4)."""
     browser = get_cookie("browser") or secrets.token_urlsafe(24)
-    request_id = services().pending.take_pushed(given["request_uri"][0], client.id, browser)
+    shown = given["request_uri"]
+    request_id = services().pending.take_pushed(shown[0], client.id, browser) if len(shown) == 1 else None
     if request_id is None:
         raise ClientRequestRefused(reason="request_uri")
     response = make_response(redirect(url_for("oauth.resume", request_id=request_id), 303))
     keep_browser(response, browser)
-    return response
+    return mark_browser(response)
 
 
 def _first_visit(request_id: str) -> Response:
@@ -160,7 +161,7 @@ def _first_visit(request_id: str) -> Response:
         raise RequestExpired
     response = make_response(redirect(url_for("oauth.resume", request_id=request_id, again=1), 303))
     keep_browser(response, secrets.token_urlsafe(24))
-    return response
+    return mark_browser(response)
 
 
 def _step(wanted: AuthorizationRequest, client: Client, pending: Pending | None, session: LiveSession | None) -> Step:

@@ -6,10 +6,10 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from flask_babel import gettext
 
 from auth_portal.db import utcnow
-from auth_portal.errors import TooManyRequests
 from auth_portal.oidc.clients import Client
-from auth_portal.oidc.devices import WaitingDevice
+from auth_portal.oidc.devices import WaitingDevice, plain_user_code, spell_user_code
 from auth_portal.signin.callers import device_words, rough_network, source_network
+from auth_portal.signin.limits import Bucket
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm, UserCodeForm
 from auth_portal.web.services import services
@@ -18,6 +18,10 @@ from auth_portal.web.visitor import BACK_TO_DEVICE, current_session, notice_of_b
 blueprint = Blueprint("oauth_device", __name__, url_prefix="/device")
 
 _CODE = "device_code"
+"""In the signed cookie: the code that the field is filled with; it proves nothing."""
+_SHOWN = "devices_shown"
+"""In the signed cookie: a person's id, and the codes whose devices were shown to that person."""
+_MOST_SHOWN = 4
 _WRONG_CODES = 10
 _HOUR_S = 3_600
 
@@ -42,30 +46,43 @@ def enter() -> Response:
         return device()
     form = UserCodeForm()
     typed = form.user_code.data or ""
-    _check_tries(person)
+    guess = _take_guess(person)
     found = _find(typed)
     if found is None:
-        _count_wrong(person)
         form.user_code.errors = [gettext("There is no device with this code. It may have expired.")]
         return _code_page(form, status=400)
-    # What is answered is what was shown here: nobody can put another device under this page (5.4).
-    session[_CODE] = typed
-    return _confirm_page(*found, person)
+    _give_back(guess)
+    user_code = plain_user_code(typed)
+    session[_CODE] = spell_user_code(user_code)
+    session[_SHOWN] = [person.user.id, *[user_code, *_shown_to(person)][:_MOST_SHOWN]]
+    return _confirm_page(*found, person, user_code)
+
+
+@blueprint.get("/answer")
+def answered() -> Response:
+    """For those who change the language of an answer: it cannot be shown twice."""
+    return to("oauth_device.device")
 
 
 @blueprint.post("/answer")
 def answer() -> Response:
-    """Note the person's answer, once."""
+    """Note the person's answer, once, for the device that this very page showed them (5.4).
+
+    A code that was never typed here, or by somebody else, is none: otherwise a link could put another device under
+    an open page, and guesses would cost nothing.
+    """
     person = current_session()
     if person is None:
         return device()
-    found = _find(session.pop(_CODE, ""))
+    user_code = plain_user_code(request.form.get("user_code", ""))
+    found = _find(user_code) if user_code in _shown_to(person) else None
     if found is None:
         return _done_page("over")
     waiting, client = found
+    session.pop(_CODE, None)
     if request.form.get("answer") != "allow":
-        services().device_codes.answer(waiting, person, is_approved=False)
-        return _done_page("denied", client)
+        is_first = services().device_codes.answer(waiting, person, is_approved=False)
+        return _done_page("denied", client) if is_first else _done_page("over")
     if not client.access.admits(person.user.email):
         flash(gettext("%(app)s is not open to your address.", app=client.name))
         return to("oauth_device.device")
@@ -82,43 +99,44 @@ def _find(user_code: str) -> tuple[WaitingDevice, Client] | None:
     return (waiting, client) if waiting is not None and client is not None else None
 
 
-def _buckets(person: LiveSession) -> list[str]:
-    return [f"user:{person.user.id}", f"network:{source_network(request.remote_addr)}"]
+def _shown_to(person: LiveSession) -> list[str]:
+    """The codes whose devices were shown to this person in this browser, the newest first."""
+    user_id, *codes = session.get(_SHOWN) or [""]
+    return codes if user_id == person.user.id else []
 
 
-def _check_tries(person: LiveSession) -> None:
-    """Refuse whoever guesses at codes (OP-64). Raises TooManyRequests."""
+def _take_guess(person: LiveSession) -> list[Bucket]:
+    """Spend a guess before it is looked at, so that many at once are no more (OP-64). Raises TooManyRequests."""
     limits, now = services().limits, utcnow()
-    for subject in _buckets(person):
-        bucket = limits.bucket("device-codes", subject, _WRONG_CODES, _HOUR_S)
-        with services().engine.begin() as connection:
-            # Spent and given back: only what turns out wrong counts.
-            if not limits.try_spend(connection, bucket, now):
-                raise TooManyRequests(
-                    retry_after=_HOUR_S // _WRONG_CODES, limit="device-codes", quota=_WRONG_CODES, window=_HOUR_S
-                )
-            limits.refund(connection, [bucket])
+    subjects = (f"user:{person.user.id}", f"network:{source_network(request.remote_addr)}")
+    buckets = [limits.bucket("device-codes", subject, _WRONG_CODES, _HOUR_S) for subject in subjects]
+    buckets.sort(key=lambda bucket: bucket.key)
+    with services().engine.begin() as connection:
+        full = [bucket for bucket in buckets if not limits.try_spend(connection, bucket, now)]
+        refusal = limits.refusal(connection, full, now, None)
+        if refusal is not None:
+            raise refusal
+    return buckets
 
 
-def _count_wrong(person: LiveSession) -> None:
-    for subject in _buckets(person):
-        with services().engine.begin() as connection:
-            bucket = services().limits.bucket("device-codes", subject, _WRONG_CODES, _HOUR_S)
-            services().limits.try_spend(connection, bucket, utcnow())
+def _give_back(guess: list[Bucket]) -> None:
+    """A right code was no guess."""
+    with services().engine.begin() as connection:
+        services().limits.refund(connection, guess)
 
 
 def _code_page(form: UserCodeForm, status: int = 200) -> Response:
     return make_response(render_template("pages/device.html", form=form, **notice_of_before()), status)
 
 
-def _confirm_page(waiting: WaitingDevice, client: Client, person: LiveSession) -> Response:
+def _confirm_page(waiting: WaitingDevice, client: Client, person: LiveSession, user_code: str) -> Response:
     page = render_template(
         "pages/device_confirm.html",
         form=ButtonForm(),
         client=client,
         scopes=waiting.scope.split(),
         user=person.user,
-        user_code=session[_CODE].upper(),
+        user_code=spell_user_code(user_code),
         device=device_words(waiting.parameters.get("device", ""), gettext),
         network=rough_network(source_network(waiting.parameters.get("network"))),
         asked_at=waiting.created_at,

@@ -26,6 +26,7 @@ blueprint = Blueprint("oauth_api", __name__, url_prefix="/oauth")
 
 _MOST_RESOURCES = 20
 _METHODS = "GET, POST, OPTIONS"
+_FORM = "application/x-www-form-urlencoded"
 
 
 def protocol_endpoint(serve: Callable[[ProtocolRequest], Reply]) -> Callable[[], Response]:
@@ -146,7 +147,7 @@ def _allow_own_pages(response: Response) -> Response:
 
 def _form() -> ProtocolRequest:
     """The request's form. Only the body counts (OP-36), and no name may come twice (RFC 6749, 3.2)."""
-    if request.mimetype != "application/x-www-form-urlencoded" and request.content_length:
+    if request.mimetype != _FORM and (request.mimetype or request.content_length):
         raise InvalidRequestError
     fields: Mapping[str, list[str]] = request.form.to_dict(flat=False)
     resources = fields.get("resource", [])
@@ -161,7 +162,7 @@ def _form() -> ProtocolRequest:
 def _bearer_token() -> str:
     """The access token of the header or of a form's body, never of the address (JWT-14). Raises Unauthenticated."""
     kind, _, value = request.headers.get("Authorization", "").partition(" ")
-    in_body = request.form.getlist("access_token") if request.method == "POST" else []
+    in_body = request.form.getlist("access_token") if request.mimetype == _FORM else []
     if (kind and in_body) or len(in_body) > 1:
         raise Unauthenticated
     if kind.lower() == "bearer" and value.strip():

@@ -227,7 +227,7 @@ def _onward(challenge: Challenge) -> Response | None:
         return None
     session = current_session()
     # On the way to an app that wants a proof, an older session is no reason to go on.
-    if session is not None and (flow is None or session.authenticated_at > flow.pending.created_at):
+    if session is not None and (flow is None or session.authenticated_at >= flow.pending.created_at):
         return home() if flow is None else back_to_dispatcher(flow)
     pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:

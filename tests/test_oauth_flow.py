@@ -1,0 +1,159 @@
+"""An authorization request under way: bound to its browser, unchangeable, answered once, to nobody else (OP-30)."""
+
+from __future__ import annotations
+
+import re
+from urllib.parse import urlsplit
+
+import pytest
+from flask import Flask
+from werkzeug.test import TestResponse
+
+from tests.drivers import BrowserDriver
+from tests.relying import ADA, CALLBACK, GOODBYE, RelyingParty, answer_in, request_id_in
+from tests.support.smtp import MailSink
+
+ELSEWHERE = "https://evil.example"
+
+
+@pytest.fixture
+def shop(app: Flask) -> RelyingParty:
+    """A confidential, trusted app."""
+    return RelyingParty(app)
+
+
+@pytest.fixture
+def ada(app: Flask, outbox: MailSink) -> BrowserDriver:
+    """Somebody who is signed in."""
+    person = BrowserDriver(app, outbox)
+    person.register(ADA)
+    return person
+
+
+def assert_page(answer: TestResponse, status: int = 400) -> None:
+    """An error page of ours: never a redirect, and no word of what was sent."""
+    assert (answer.status_code, answer.mimetype) == (status, "text/html"), (answer.status_code, answer.text[:300])
+    assert "Location" not in answer.headers
+    assert "evil" not in answer.text
+
+
+def test_hidden_fields_and_addresses_change_nothing_of_a_stored_request(
+    app: Flask, outbox: MailSink, shop: RelyingParty
+) -> None:
+    """OP-30: whatever a page, or whoever changes it, sends along."""
+    other = RelyingParty(app, name="Evil", redirect_uris=["https://evil.example/cb"])
+    asking = RelyingParty(app, is_trusted=False)
+    person = BrowserDriver(app, outbox)
+    person.register(ADA)
+    start = person.get(asking.address(scope="openid"))
+    request_id = request_id_in(start.location)
+    more = f"client_id={other.id}&redirect_uri=https://evil.example/cb&scope=openid+email&state=x&next={ELSEWHERE}"
+    person.get(f"/oauth/consent/{request_id}?{more}")
+    forged = {"answer": "allow", "scope": "openid email", "client_id": other.id, "redirect_uri": ELSEWHERE}
+    answer = person.post(f"/oauth/consent/{request_id}?{more}", forged)
+    end = person.get(f"{answer.location}?{more}")
+    assert end.location.startswith(f"{CALLBACK}?")
+    given = answer_in(end)
+    assert given["state"] == "state-of-the-app"
+    assert asking.exchange(given["code"]).json["scope"] == "openid"
+    assert shop.exchange(given["code"]).status_code == 400
+
+
+def test_another_browsers_request_is_nothing(app: Flask, outbox: MailSink, ada: BrowserDriver) -> None:
+    """OP-30: an id opens nothing elsewhere, whatever is tried with it."""
+    asking = RelyingParty(app, is_trusted=False)
+    request_id = request_id_in(ada.get(asking.address()).location)
+    eve = BrowserDriver(app, outbox)
+    eve.register("eve@example.com")
+    eve.get("/account")
+    for path in ("authorize", "consent", "choose", "not-admitted", "logout"):
+        assert eve.get(f"/oauth/{path}/{request_id}").status_code == 410
+    for path in ("consent", "choose", "cancel", "logout"):
+        eve.get("/account")
+        assert eve.post(f"/oauth/{path}/{request_id}", {"answer": "allow"}).status_code == 410
+    assert eve.get(f"/login?request={request_id}").status_code in (200, 303)
+    assert "Demo Shop" not in eve.page
+    ada.get(f"/oauth/consent/{request_id}")
+    assert "Demo Shop" in ada.page
+
+
+def test_a_consent_out_of_turn_or_without_the_forms_token_is_none(app: Flask, ada: BrowserDriver) -> None:
+    """OP-22, OP-30."""
+    asking = RelyingParty(app, is_trusted=False)
+    login_id = request_id_in(ada.get(asking.address(prompt="login")).location)
+    ada.get("/account")
+    answer = ada.post(f"/oauth/consent/{login_id}", {"answer": "allow"})
+    assert answer.location.endswith(f"/oauth/authorize/{login_id}")
+    assert "/login" in ada.get(answer.location).location, "consent for another step was taken"
+    request_id = request_id_in(ada.get(asking.address()).location)
+    for path in ("consent", "cancel"):
+        for data in ({}, {"csrf_token": "forged"}):
+            forged = ada.client.post(f"/oauth/{path}/{request_id}", data={"answer": "allow", **data})
+            assert forged.status_code == 403
+    ada.get(f"/oauth/consent/{request_id}")
+    cross = ada.post(f"/oauth/consent/{request_id}", {"answer": "allow"}, Sec_Fetch_Site="cross-site")
+    assert cross.status_code == 403
+    assert ada.get(f"/oauth/authorize/{request_id}").location.endswith(f"/oauth/consent/{request_id}")
+
+
+def test_an_answered_request_is_answered_once(app: Flask, ada: BrowserDriver) -> None:
+    """OP-30."""
+    asking = RelyingParty(app, is_trusted=False)
+    request_id = request_id_in(ada.get(asking.address()).location)
+    ada.get(f"/oauth/consent/{request_id}")
+    ada.post(f"/oauth/consent/{request_id}", {"answer": "allow"})
+    assert "code" in answer_in(ada.get(f"/oauth/authorize/{request_id}"))
+    for _ in range(2):
+        assert ada.get(f"/oauth/authorize/{request_id}").status_code == 410
+    ada.get("/account")
+    again = ada.post(f"/oauth/consent/{request_id}", {"answer": "allow"})
+    assert again.status_code in (303, 410)
+    assert ada.post(f"/oauth/cancel/{request_id}", {}).status_code == 410
+
+
+NAMES = ("next", "request", "url", "return_to", "redirect_uri", "post_logout_redirect_uri", "rd", "continue", "state")
+PAGES = ("/login", "/login/code", "/register", "/account", "/oauth/logout", "/device", "/oauth/authorize", "/")
+
+
+@pytest.mark.parametrize("page", PAGES)
+@pytest.mark.parametrize("target", [ELSEWHERE, "//evil.example", "/\\evil.example", "https:evil.example"])
+def test_no_parameter_of_a_page_leads_to_another_site(
+    target: str, page: str, app: Flask, ada: BrowserDriver, outbox: MailSink
+) -> None:
+    """OP-02."""
+    for person in (ada, BrowserDriver(app, outbox)):
+        for name in NAMES:
+            answer = person.client.get(page, query_string={name: target, "client_id": RelyingParty(app).id})
+            assert answer.status_code < 500
+            assert urlsplit(answer.location or "").netloc in ("", "127.0.0.1:8000", "localhost")
+            assert "evil" not in (answer.location or "").partition("?")[0]
+
+
+def test_a_sign_out_leads_only_where_its_own_client_registered(app: Flask, ada: BrowserDriver) -> None:
+    """OP-52."""
+    shop = RelyingParty(app)
+    RelyingParty(app, post_logout_redirect_uris=["https://evil.example/bye"])
+    hint = shop.sign_in(ada)["id_token"]
+    wrong = (f"{GOODBYE}/", f"{GOODBYE}?a=b", f"{GOODBYE}#", "https://evil.example/bye", "//shop.example/goodbye")
+    for address in wrong:
+        query = {"id_token_hint": hint, "post_logout_redirect_uri": address}
+        assert_page(ada.client.get("/oauth/logout", query_string=query))
+        assert_page(ada.client.post("/oauth/logout", data=query))
+    assert ada.get("/account").status_code == 200
+
+
+def test_forms_may_lead_to_the_registered_app_only(app: Flask, ada: BrowserDriver) -> None:
+    """D7: ``form-action`` names the app of this very request, and on other pages nobody."""
+    asking = RelyingParty(app, is_trusted=False, post_logout_redirect_uris=[])
+    answer = ada.follow(ada.get(asking.address(response_mode="form_post")))
+    assert _form_action(answer) == "'self' https://shop.example"
+    for page in ("/account", "/oauth/logout", f"/oauth/authorize?client_id={asking.id}"):
+        assert _form_action(ada.get(page)) == "'self'"
+    trusted = RelyingParty(app)
+    assert _form_action(ada.get(trusted.address(response_mode="form_post"))) == "'self' https://shop.example"
+
+
+def _form_action(answer: TestResponse) -> str:
+    found = re.search(r"form-action ([^;]*);", answer.headers["Content-Security-Policy"])
+    assert found is not None
+    return found[1].strip()
