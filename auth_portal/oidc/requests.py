@@ -220,7 +220,7 @@ def _read_challenge(one: Mapping[str, str], client: Client, refuse: Any) -> str 
     """PKCE with S256 only (OP-06). A challenge without a method would be ``plain``, so it is refused, too."""
     challenge, method = one.get("code_challenge"), one.get("code_challenge_method")
     if challenge is None and method is None:
-        if client.require_pkce:
+        if client.require_pkce or client.is_public:
             raise refuse("invalid_request", "A code_challenge is required (RFC 7636).")
         return None
     if method != "S256":

@@ -138,7 +138,7 @@ def _confirm_page(waiting: WaitingDevice, client: Client, person: LiveSession, u
         user=person.user,
         user_code=spell_user_code(user_code),
         device=device_words(waiting.parameters.get("device", ""), gettext),
-        network=rough_network(source_network(waiting.parameters.get("network"))),
+        network=rough_network(waiting.parameters.get("network", "")),
         asked_at=waiting.created_at,
     )
     return make_response(page)

@@ -19,6 +19,7 @@ from auth_portal.oidc.pending import PUSHED_TTL
 from auth_portal.oidc.protocol import ProtocolRequest, Reply, error_reply
 from auth_portal.oidc.requests import AuthorizationFault
 from auth_portal.oidc.subjects import claims_of
+from auth_portal.signin.callers import source_network
 from auth_portal.web.devices import device_of
 from auth_portal.web.services import services
 
@@ -99,7 +100,10 @@ def device_authorization(form: ProtocolRequest) -> Reply:
     scope = client.get_allowed_scope(wanted)
     if not scope:
         return 400, {"error": "invalid_scope", "error_description": "This client may have none of these scopes."}, []
-    asked_by = {"device": device_of(request.headers.get("User-Agent", "")), "network": request.remote_addr or ""}
+    asked_by = {
+        "device": device_of(request.headers.get("User-Agent", "")),
+        "network": source_network(request.remote_addr),
+    }
     new = services().device_codes.issue(client, scope, asked_by)
     page = f"{services().settings.public_url}/device"
     body = {
