@@ -11,22 +11,31 @@ import hashlib
 import math
 import re
 import secrets
+import shutil
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 import jwt
 from flask import Flask
-from jinja2.bccache import Bucket, BytecodeCache
+from jinja2.bccache import MemcachedBytecodeCache
 from werkzeug.test import TestResponse
 
+from auth_portal.app import create_app
+from auth_portal.oidc.metadata import metadata
 from auth_portal.oidc.requests import ACR
+from tests.conftest import services_of, settings_for
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.relying import ADA, CALLBACK, RelyingParty, answer_in, through_sign_in
 from tests.support.smtp import MailSink
 
 ISSUER = "https://portal.example"
+DOCUMENT = metadata(settings_for("sqlite:///unused.db", "smtp://127.0.0.1:1", public_url=ISSUER))
+"""What a portal publishes, for tests that are made from it."""
 MODES = {"basic": None, "formpost": "form_post"}
 """The ``response_mode`` that a plan sends; the Basic plan sends none."""
 RUNS = ("basic-sqlite", "basic-postgresql", "formpost-sqlite")
@@ -37,23 +46,15 @@ TOKENS = {"access_token", "token_type", "expires_in", "scope", "id_token"}
 _ERROR = re.compile(r"[\x20-\x21\x23-\x5b\x5d-\x7e]+")
 
 
-class _Compiled(BytecodeCache):
+class _Compiled(dict[str, bytes]):
     """Compiled templates, kept for the other portals of this process: each would compile all of them anew."""
 
-    def __init__(self) -> None:
-        self._kept: dict[str, bytes] = {}
-
-    def load_bytecode(self, bucket: Bucket) -> None:
-        """Fill in what is kept."""
-        if bucket.key in self._kept:
-            bucket.bytecode_from_string(self._kept[bucket.key])
-
-    def dump_bytecode(self, bucket: Bucket) -> None:
-        """Keep it."""
-        self._kept[bucket.key] = bucket.bytecode_to_string()
+    def set(self, key: str, value: bytes, _timeout: int | None = None) -> None:
+        """Keep one."""
+        self[key] = value
 
 
-_COMPILED = _Compiled()
+_COMPILED = MemcachedBytecodeCache(_Compiled())
 
 
 class PostingParty(RelyingParty):
@@ -84,6 +85,12 @@ class Suite:
     def metadata(self) -> dict[str, Any]:
         """The discovery document."""
         return dict(self.app.test_client().get("/.well-known/openid-configuration").json)
+
+    @property
+    def letters(self) -> int:
+        """How many letters the person has got; news of new devices, which go out by themselves, have arrived."""
+        services_of(self.app).background.wait()
+        return len(self.outbox.sent_to(ADA))
 
     def request(self, party: RelyingParty | None = None, **parameters: Any) -> str:
         """The address of an authorization request, each with a new state and nonce. None leaves one out."""
@@ -138,6 +145,20 @@ class Suite:
     def userinfo(self, tokens: dict[str, Any], party: RelyingParty | None = None) -> dict[str, Any]:
         """The checked answer of the userinfo endpoint."""
         return check_userinfo((party or self.first).userinfo(tokens["access_token"]), tokens["claims"]["sub"])
+
+
+@contextmanager
+def standing_suite(template: Path, directory: Path, sink: MailSink) -> Iterator[Suite]:
+    """One portal for many tests, in a copy of this SQLite file; the person is signed in."""
+    shutil.copy(template, directory / "portal.db")
+    sink.fault = None
+    app = create_app(settings_for(f"sqlite:///{directory / 'portal.db'}", sink.url, public_url=ISSUER))
+    suite = Suite(app, sink)
+    suite.code()
+    yield suite
+    services_of(app).background.wait()
+    services_of(app).outbox.wait()
+    services_of(app).engine.dispose()
 
 
 class _Forms(HTMLParser):

@@ -19,7 +19,7 @@ AUTHORIZE = (3, 1)
 AUTHORIZE_WITH_CONSENT = (4, 1)
 """And the consent."""
 EXCHANGE = (7, 1)
-USERINFO = (2, 0)
+USERINFO = (1, 0)
 """The token's session, and its person with it; the origin is asked only where a page of another site calls."""
 REFRESH = (7, 1)
 

@@ -15,6 +15,7 @@ import pytest
 import time_machine
 from flask import Flask
 
+from auth_portal.oidc.registration import Registration, RegistrationRefused
 from auth_portal.settings import LOCALES
 from tests.oidcc import (
     ISSUER,
@@ -83,6 +84,8 @@ def test_oidcc_idtoken_unsigned(suite: Suite) -> None:
     """``none`` is not offered, so the suite skips this; an unsigned ID token of ours does not exist or count."""
     tokens = suite.tokens()
     assert "none" not in suite.metadata["id_token_signing_alg_values_supported"]
+    with pytest.raises(RegistrationRefused, match="algorithm"):
+        Registration(name="App", redirect_uris=(CALLBACK,), id_token_algorithm="none").checked()
     forged = jwt.encode(tokens["claims"], key=None, algorithm="none")
     assert suite.error(suite.send(prompt="none", id_token_hint=forged)) == "invalid_request"
 

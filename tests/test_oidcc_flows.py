@@ -45,9 +45,9 @@ def shown_sign_in(suite: Suite, start: TestResponse) -> None:
     """An authorization request led to the first page of the sign-in, and to no letter."""
     assert start.status_code == 303
     assert start.location.startswith("/login?request=")
-    letters = len(suite.outbox.sent_to(ADA))
+    letters = suite.letters
     check_page(suite.person.follow(start), suite.person, 200, "Sign in")
-    assert len(suite.outbox.sent_to(ADA)) == letters
+    assert suite.letters == letters
 
 
 def shown_and_signed_in(suite: Suite, **parameters: str) -> None:
@@ -112,10 +112,10 @@ def test_oidcc_max_age_1(suite: Suite, clock: time_machine.Traveller) -> None:
 def test_oidcc_prompt_none_not_logged_in(suite: Suite) -> None:
     """Nobody is signed in: the client is told at once, with its long state as it was sent; no page, no letter."""
     state = ("A-b.c~9_" * 16)[:128]
-    letters = len(suite.outbox.sent_to(ADA))
+    letters = suite.letters
     assert suite.error(suite.send(prompt="none", state=state)) in NEEDS_PERSON
     assert suite.sent["state"] == state
-    assert len(suite.outbox.sent_to(ADA)) == letters
+    assert suite.letters == letters
 
 
 def silently(suite: Suite, clock: time_machine.Traveller, **parameters: str) -> None:

@@ -18,7 +18,6 @@ STANDARD_SCOPES = ("openid", "profile", "email", "phone", "offline_access")
 SCOPE_CLAIMS: Mapping[str, tuple[str, ...]] = {
     "profile": ("name", "given_name", "family_name", "locale", "updated_at"),
     "email": ("email", "email_verified"),
-    "phone": ("phone_number", "phone_number_verified"),
 }
 CLAIMS = ("sub", *(claim for claims in SCOPE_CLAIMS.values() for claim in claims))
 """Every claim about a person that we may have."""
