@@ -85,7 +85,9 @@ def person(chromium: Browser) -> Iterator[BrowserContext]:
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     yield context
     context.close()
-    assert [text for text in complaints if "Clear-Site-Data" not in text] == []
+    # Chromium notes our sign-out's header, and a field that was filled in before it could be given the focus.
+    fine = ("Clear-Site-Data", "Autofocus processing was blocked")
+    assert [text for text in complaints if not any(known in text for known in fine)] == []
 
 
 def test_a_page_signs_in_renews_silently_and_signs_out(person: BrowserContext, spa: str, outbox: MailSink) -> None:
