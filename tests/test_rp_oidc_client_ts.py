@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import environment, unavailable
 from tests.support.letters import code_in
 from tests.support.portal import ROOT, PortalProcess
 from tests.support.ports import free_port
+from tests.support.relying_apps import register
 from tests.support.smtp import MailSink
 
 NODE = ROOT / "tests" / "node"
@@ -39,15 +37,9 @@ def spa(portal: PortalProcess) -> Iterator[str]:
         unavailable("no oidc-client-ts: Node.js and npm are needed")
     port = free_port()
     here = f"http://127.0.0.1:{port}/spa.html"
-    words = ["--name", "Page", "--public", "--redirect-uri", here, "--post-logout-redirect-uri", here, "--json"]
-    made = subprocess.run(
-        [sys.executable, "-m", "auth_portal.cli", "client", "create", *words],
-        cwd=ROOT,
-        env={**os.environ, **portal.env},
-        capture_output=True,
-        check=True,
-    )
-    task = {"issuer": portal.url, "clientId": json.loads(made.stdout)["client_id"]}
+    words = ["--name", "Page", "--public", "--redirect-uri", here, "--post-logout-redirect-uri", here]
+    client = register(portal, *words, "--access-token-ttl", "30s")
+    task = {"issuer": portal.url, "clientId": client["client_id"]}
     files = {
         "/spa.html": ("text/html", (NODE / "spa.html").read_bytes()),
         "/oidc-client-ts.js": ("text/javascript", LIBRARY.read_bytes()),
@@ -90,25 +82,41 @@ def person(chromium: Browser) -> Iterator[BrowserContext]:
     assert [text for text in complaints if not any(known in text for known in fine)] == []
 
 
-def test_a_page_signs_in_renews_silently_and_signs_out(person: BrowserContext, spa: str, outbox: MailSink) -> None:
-    page = person.new_page()
-    page.goto(spa)
-    expect(page.locator("#status")).to_have_text("out")
-    page.locator("#in").click()
-    page.locator("[name=email]").fill("spa@example.com")
+def sign_in(page: Page, outbox: MailSink, email: str) -> None:
+    """A new person's way through the portal's pages; the app is allowed in the end."""
+    page.locator("[name=email]").fill(email)
     page.locator("main .button").click()
     page.wait_for_url("**/login/code**")
-    page.locator("[name=code]").fill(code_in(outbox.sent_to("spa@example.com")[-1]))
+    page.locator("[name=code]").fill(code_in(outbox.sent_to(email)[-1]))
     page.wait_for_url("**/register**")
     page.locator("[name=first_name]").fill("Ada")
     page.locator("[name=last_name]").fill("Lovelace")
     page.locator("[name=terms]").check()
     page.locator("main .button").click()
     page.get_by_role("button", name="Allow", exact=True).click()
+
+
+def test_a_page_signs_in_renews_silently_and_signs_out(person: BrowserContext, spa: str, outbox: MailSink) -> None:
+    page = person.new_page()
+    page.goto(spa)
+    expect(page.locator("#status")).to_have_text("out")
+    page.locator("#in").click()
+    sign_in(page, outbox, "spa@example.com")
     expect(page.locator("#status")).to_have_text("in: Ada Lovelace, spa@example.com")
     page.locator("#renew").click()
     expect(page.locator("#status")).to_have_text("renewed")
+    page.locator("#keep").click()
+    expect(page.locator("#status")).to_have_text("renewed by itself", timeout=15_000)
     page.locator("#out").click()
     expect(page.locator("#status")).to_have_text("out")
     page.locator("#in").click()
     expect(page.locator("[name=email]")).to_be_visible()
+
+
+def test_a_page_signs_in_in_a_window_of_its_own(person: BrowserContext, spa: str, outbox: MailSink) -> None:
+    page = person.new_page()
+    page.goto(spa)
+    with page.expect_popup() as opened:
+        page.locator("#popup").click()
+    sign_in(opened.value, outbox, "window@example.com")
+    expect(page.locator("#status")).to_have_text("in: Ada Lovelace, window@example.com")

@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import itertools
 import json
-import os
 import shutil
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,11 +17,13 @@ from jwt.algorithms import ECAlgorithm
 from tests.conftest import environment, unavailable
 from tests.support.portal import ROOT, PortalProcess
 from tests.support.ports import free_port
+from tests.support.relying_apps import register
 from tests.support.smtp import MailSink
 from tests.support.walking import Stroller
 
 NODE = ROOT / "tests" / "node"
 CALLBACK, GOODBYE = "https://shop.example/callback", "https://shop.example/goodbye"
+NAME = ("--name", "Node Shop")
 _numbers = itertools.count()
 
 
@@ -42,17 +42,12 @@ def person(portal: PortalProcess, outbox: MailSink) -> Stroller:
     return Stroller(portal.url, outbox, f"node{next(_numbers)}@example.com")
 
 
-def register(portal: PortalProcess, *words: str) -> dict[str, Any]:
-    """What `auth-portal client create` prints, in a running portal."""
-    command = [sys.executable, "-m", "auth_portal.cli", "client", "create", "--name", "Node Shop", *words, "--json"]
-    done = subprocess.run(command, cwd=ROOT, env={**os.environ, **portal.env}, capture_output=True, check=True)
-    return dict(json.loads(done.stdout))
-
-
 class RelyingParty:
-    """The script as a process; ends with the test."""
+    """A script as a process; ends with the test."""
 
-    def __init__(self, portal: PortalProcess, client: dict[str, Any], **task: Any) -> None:
+    def __init__(
+        self, portal: PortalProcess, client: dict[str, Any], script: str = "relying_party.mjs", **task: Any
+    ) -> None:
         node = shutil.which("node")
         if node is None or not (NODE / "node_modules" / "openid-client").exists():
             unavailable("no openid-client: Node.js and npm are needed")
@@ -67,7 +62,7 @@ class RelyingParty:
             **task,
         }
         self._process = subprocess.Popen(
-            [str(node), "relying_party.mjs", json.dumps(about)],
+            [str(node), script, json.dumps(about)],
             cwd=NODE,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -99,7 +94,7 @@ class RelyingParty:
 
 def web_client(portal: PortalProcess, *words: str) -> dict[str, Any]:
     """A client with a return address."""
-    return register(portal, "--redirect-uri", CALLBACK, "--post-logout-redirect-uri", GOODBYE, *words)
+    return register(portal, *NAME, "--redirect-uri", CALLBACK, "--post-logout-redirect-uri", GOODBYE, *words)
 
 
 def signed_in(rp: RelyingParty, person: Stroller) -> dict[str, Any]:
@@ -155,7 +150,7 @@ def test_an_app_behind_pairwise_names_sees_one_name_everywhere(portal: PortalPro
 
 
 def test_a_device_is_connected(portal: PortalProcess, person: Stroller) -> None:
-    with RelyingParty(portal, register(portal, "--grant", "device_code"), kind="device") as rp:
+    with RelyingParty(portal, register(portal, *NAME, "--grant", "device_code"), kind="device") as rp:
         person.connect(rp.hear()["open"])
         rp.tell("answered")
         told = rp.hear()
@@ -163,8 +158,30 @@ def test_a_device_is_connected(portal: PortalProcess, person: Stroller) -> None:
 
 
 def test_a_machine_gets_a_token_of_its_own(portal: PortalProcess) -> None:
-    client = register(portal, "--grant", "client_credentials", "--scope", "reports:read")
+    client = register(portal, *NAME, "--grant", "client_credentials", "--scope", "reports:read")
     with RelyingParty(portal, client, kind="own", scope="reports:read") as rp:
         told = rp.hear()
     assert told["scope"] == "reports:read"
     assert (told["about"]["active"], told["about"]["sub"]) == (True, client["client_id"])
+
+
+def test_its_former_version_which_shares_no_code_with_it_does_the_same(
+    portal: PortalProcess, person: Stroller
+) -> None:
+    """openid-client 5 carries many servers yet: discovery, PKCE, tokens, userinfo, refresh, revocation, sign-out."""
+    task = {"scope": "openid profile email offline_access", "parameters": {"prompt": "consent"}}
+    with RelyingParty(portal, web_client(portal), "relying_party_5.mjs", **task) as rp:
+        told = signed_in(rp, person)
+    assert told["person"]["name"] == "Ada Lovelace"
+    assert told["person"]["sub"] == told["claims"]["sub"] == told["refreshed"]["sub"]
+    assert (told["live"]["active"], told["revoked"]["active"]) == (True, False)
+    assert person.go(told["signOut"]) == f"{GOODBYE}?state=bye"
+
+
+def test_the_lock_file_names_versions_and_no_addresses() -> None:
+    """Any registry may serve the packages. `npm install` writes down whom to fund as well: take `funding` out."""
+    text = (NODE / "package-lock.json").read_text()
+    assert "resolved" not in text
+    assert "://" not in text
+    wanted = json.loads((NODE / "package.json").read_text())["dependencies"].values()
+    assert [version for version in wanted if not version[-1].isdigit() or set(version) & set("^~>*")] == []

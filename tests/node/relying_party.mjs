@@ -3,8 +3,9 @@
 import { webcrypto } from 'node:crypto';
 import { createInterface } from 'node:readline';
 
-// Node 18 has it, but not as a global.
+// Node 18 has them, but not as globals.
 globalThis.crypto ??= webcrypto;
+globalThis.CryptoKey ??= webcrypto.CryptoKey;
 const oidc = await import('openid-client');
 
 const task = JSON.parse(process.argv[2]);
