@@ -6,6 +6,7 @@ read from the letters that the portal hands to the SMTP server of this process.
 
 from __future__ import annotations
 
+import gc
 import itertools
 import os
 import shutil
@@ -60,6 +61,13 @@ def sink() -> Iterator[MailSink]:
     """A real SMTP server that keeps what it is given."""
     with MailSink() as server:
         yield server
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _descriptors_given_back() -> Iterator[None]:
+    """A portal keeps an SMTP connection for each thread; what a test dropped is closed when it is collected."""
+    yield
+    gc.collect()
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import http.client
 import json
 import select
+import socket
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -116,9 +117,16 @@ class Api:
                 )
                 self._connections[threading.get_ident()] = connection
         # A kept connection with something to read was closed by the server: the request opens a new one.
-        if connection.sock is not None and select.select([connection.sock], [], [], 0)[0]:
+        if connection.sock is not None and _has_input(connection.sock):
             connection.close()
         return connection
+
+
+def _has_input(connection: socket.socket) -> bool:
+    """Whether something, or an end, waits to be read. (`select` knows no descriptors above 1,023.)"""
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    return bool(poll.poll(0))
 
 
 def in_parallel(callables: Sequence[Callable[[], T]], timeout: float = 60) -> list[T | Exception]:
