@@ -19,13 +19,14 @@ from auth_portal.oidc.devices import DeviceCodes
 from auth_portal.oidc.fetch import Fetcher
 from auth_portal.oidc.forward_auth import ForwardAuth
 from auth_portal.oidc.grants import GrantServices
-from auth_portal.oidc.inspection import ProtocolServerWithTokens, Tokens
+from auth_portal.oidc.inspection import Tokens
 from auth_portal.oidc.logout import LogoutReader
 from auth_portal.oidc.pending import PendingRequests
 from auth_portal.oidc.protocol import AssertionAuth
 from auth_portal.oidc.requests import RequestReader
+from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
-from auth_portal.oidc.tokens import ClientTokens
+from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.keyring import KeyRing
@@ -103,7 +104,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         engine = db.engine
     configure_engine(engine)
     keyring = KeyRing(settings.secret_keys)
-    keys = SigningKeys(engine, keyring, max(settings.access_token_ttl, settings.registration_ttl))
+    longest_token = max(settings.access_token_ttl, settings.registration_ttl, LONGEST_ACCESS_TOKEN)
+    keys = SigningKeys(engine, keyring, longest_token)
     sessions = SessionService(engine, settings, keyring)
     registrations = RegistrationService(engine, settings, keyring, sessions)
     limits = SendLimits(settings, keyring)
@@ -123,8 +125,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     subjects = Subjects(engine)
     fetcher = Fetcher(settings)
     codes = AuthorizationCodes(engine, settings)
-    devices = DeviceCodes(engine)
-    protocol = ProtocolServerWithTokens(
+    devices = DeviceCodes(engine, limits)
+    protocol = OidcServer(
         clients=clients,
         assertions=AssertionAuth(engine, settings.public_url, fetcher),
         services=GrantServices(codes, devices, sessions, users, ClientTokens(settings, tokens, subjects)),

@@ -1,15 +1,38 @@
-"""The steps of a sign-in for an app, one by one: what ``through_sign_in`` does at a go."""
+"""The steps of a sign-in for an app, one by one: what ``through_sign_in`` does at a go; and who takes part."""
 
 from __future__ import annotations
 
 from typing import Any
 
+import pytest
 import time_machine
+from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, CALLBACK, RelyingParty, answer_in, request_id_in, through_sign_in
+from tests.support.smtp import MailSink
+
+
+@pytest.fixture
+def blog(app: Flask) -> RelyingParty:
+    """Another trusted app."""
+    return RelyingParty(app, name="Blog")
+
+
+@pytest.fixture
+def ada(app: Flask, outbox: MailSink, clock: time_machine.Traveller) -> str:
+    """The address of Ada, who registered a while ago on another device."""
+    BrowserDriver(app, outbox).register(ADA)
+    clock.shift(60)
+    return ADA
+
+
+@pytest.fixture
+def phone(app: Flask, outbox: MailSink) -> BrowserDriver:
+    """Another browser."""
+    return BrowserDriver(app, outbox, "198.51.100.7")
 
 
 def start(tab: BrowserDriver, app: RelyingParty, **parameters: Any) -> str:

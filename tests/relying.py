@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import parse_qs, parse_qsl, quote, urlencode, urlsplit
 
 import jwt
+import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from auth_portal.oidc.clients import Client
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
+from tests.support.smtp import MailSink
 
 CALLBACK = "https://shop.example/callback"
 GOODBYE = "https://shop.example/goodbye"
@@ -55,6 +57,13 @@ def answer_in(answer: TestResponse) -> dict[str, str]:
     return dict(pairs)
 
 
+def assert_page(answer: TestResponse, status: int = 400) -> None:
+    """An error page of ours: never a redirect, and no word of what was sent."""
+    assert (answer.status_code, answer.mimetype) == (status, "text/html"), (answer.status_code, answer.text[:300])
+    assert "Location" not in answer.headers
+    assert "evil" not in answer.text
+
+
 class RelyingParty:
     """An app, registered at the portal: confidential, trusted and without PKCE unless said otherwise.
 
@@ -65,6 +74,8 @@ class RelyingParty:
         self.app = app
         self.id, self.secret = services_of(app).clients.create({**_DEFAULTS, **columns}, origins or [])
         self.issuer = services_of(app).settings.public_url
+        self.is_public = columns.get("auth_method") == "none"
+        self.verifier = new_verifier()
 
     @property
     def client(self) -> Client:
@@ -87,6 +98,8 @@ class RelyingParty:
             "scope": "openid profile email",
             "state": "state-of-the-app",
             "nonce": "nonce-of-the-app",
+            # Without a secret there is no way without PKCE (D5).
+            **({"code_challenge": s256(self.verifier), "code_challenge_method": "S256"} if self.is_public else {}),
             **parameters,
         }
         return "/oauth/authorize?" + urlencode({name: value for name, value in wanted.items() if value is not None})
@@ -96,11 +109,11 @@ class RelyingParty:
         client = self.app.test_client(use_cookies=False)
         return client.post(path, data=fields, headers=headers or self.auth)
 
-    def exchange(self, code: str, **fields: str) -> TestResponse:
-        """Exchange a code."""
-        public = {} if self.secret else {"client_id": self.id}
+    def exchange(self, code: str, **fields: str | None) -> TestResponse:
+        """Exchange a code. None leaves a field out."""
+        public = {"client_id": self.id, "code_verifier": self.verifier} if self.is_public else {}
         form = {"grant_type": "authorization_code", "code": code, "redirect_uri": CALLBACK, **public, **fields}
-        return self.post("/oauth/token", form)
+        return self.post("/oauth/token", {name: value for name, value in form.items() if value is not None})
 
     def refresh(self, refresh_token: str, **fields: str) -> TestResponse:
         """Exchange a refresh token."""
@@ -136,6 +149,20 @@ class RelyingParty:
                 token, key, algorithms=[str(key.algorithm_name)], audience=audience or self.id, issuer=self.issuer
             )
         )
+
+
+@pytest.fixture
+def shop(app: Flask) -> RelyingParty:
+    """A confidential, trusted app."""
+    return RelyingParty(app)
+
+
+@pytest.fixture
+def ada(app: Flask, outbox: MailSink) -> BrowserDriver:
+    """Somebody who is signed in."""
+    person = BrowserDriver(app, outbox)
+    person.register(ADA)
+    return person
 
 
 def through_sign_in(person: BrowserDriver, start: TestResponse, email: str = ADA) -> TestResponse:

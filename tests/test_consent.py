@@ -8,8 +8,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.conftest import services_of
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, CALLBACK, RelyingParty, answer_in, request_id_in, through_sign_in
+from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
 
 BOB = "bob@example.com"
@@ -256,3 +258,10 @@ def test_who_is_not_admitted_can_go_back_to_the_app(app: Flask, ada: BrowserDriv
     request_id = ask(ada, shop)
     assert answer_in(ada.post(f"/oauth/cancel/{request_id}", {}))["error"] == "access_denied"
     assert answer_in(ada.get(shop.address(prompt="none")))["error"] == "access_denied"
+
+
+def test_what_two_tabs_allow_at_once_is_all_kept(app: Flask, shop: RelyingParty, ada: BrowserDriver) -> None:
+    consents, user_id = services_of(app).consents, services_of(app).users.newest(1)[0].id
+    scopes = [f"scope{number}" for number in range(8)]
+    in_parallel([lambda scope=scope: consents.allow(user_id, shop.id, ["openid", scope]) for scope in scopes])
+    assert consents.find(user_id, shop.id) == {"openid", *scopes}

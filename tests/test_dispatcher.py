@@ -6,39 +6,14 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.arriving import arrive, ask, enter, query_of, start
+from tests.arriving import ada, arrive, ask, blog, enter, phone, query_of, start
 from tests.drivers import BrowserDriver
-from tests.relying import ADA, RelyingParty
+from tests.relying import ADA, RelyingParty, shop
 from tests.support.smtp import MailSink
 from tests.test_pages_links import letter_link, press
 
+__all__ = ["ada", "blog", "phone", "shop"]
 BOB = "bob@example.com"
-
-
-@pytest.fixture
-def shop(app: Flask) -> RelyingParty:
-    """A trusted app."""
-    return RelyingParty(app)
-
-
-@pytest.fixture
-def blog(app: Flask) -> RelyingParty:
-    """Another one."""
-    return RelyingParty(app, name="Blog")
-
-
-@pytest.fixture
-def ada(app: Flask, outbox: MailSink, clock: time_machine.Traveller) -> str:
-    """The address of Ada, who registered a while ago on another device."""
-    BrowserDriver(app, outbox).register(ADA)
-    clock.shift(60)
-    return ADA
-
-
-@pytest.fixture
-def phone(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """Another browser."""
-    return BrowserDriver(app, outbox, "198.51.100.7")
 
 
 def test_two_tabs_finish_each_with_its_own_request(
@@ -208,3 +183,10 @@ def test_a_login_hint_is_filled_in_and_nothing_is_sent(
     assert outbox.sent_to(ada) == []
     ask(browser)
     assert len(outbox.sent_to(ada)) == 1
+
+
+def test_who_gave_up_is_not_led_back_later(browser: BrowserDriver, clock: time_machine.Traveller) -> None:
+    """The way back to the device's page is over with its code."""
+    browser.get("/device")
+    clock.shift(600)
+    assert browser.register(ADA).location == "/account"

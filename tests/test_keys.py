@@ -6,7 +6,6 @@ import base64
 import hashlib
 import json
 from datetime import timedelta
-from typing import Any
 
 import jwt
 import pytest
@@ -14,55 +13,16 @@ import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from auth_portal.db import utcnow
-from auth_portal.errors import KeysUnreadable, Unauthenticated
-from auth_portal.signin.keys import ALGORITHMS, PUBLISH_LEAD, Algorithm, Key, SigningKeys
+from auth_portal.errors import Unauthenticated
+from auth_portal.signin.keys import ALGORITHMS, PUBLISH_LEAD, Algorithm
 from tests.conftest import NOW, Made, services_of
-from tests.drivers import ApiDriver, outcome
+from tests.drivers import ApiDriver, BrowserDriver, outcome
+from tests.relying import RelyingParty
+from tests.rotating import ADA, UNAUTHORIZED, id_token, keys_of, kids, me, node, published
 from tests.support.api import in_parallel
-from tests.support.smtp import MailSink
 
-ADA = "ada@example.com"
-OLD, NEW = "former secret of the tests/" * 2, "present secret of the tests/" * 2
+__all__ = ["node"]
 LEAD = int(PUBLISH_LEAD.total_seconds())
-UNAUTHORIZED = (401, "unauthorized")
-
-
-@pytest.fixture
-def node(clock: time_machine.Traveller, make_app: Made, outbox: MailSink) -> Any:
-    """Starts one more node of the portal, which has read nothing yet; the clock stands still."""
-    return lambda **settings: ApiDriver(make_app(**settings), outbox)
-
-
-def keys_of(node: ApiDriver) -> SigningKeys:
-    """A node's signing keys."""
-    return services_of(node.app).keys
-
-
-def published(node: ApiDriver, algorithm: Algorithm | None = None) -> list[str]:
-    """The ids in the node's key set, oldest first: of one algorithm or all."""
-    keys = node.call("GET", "/.well-known/jwks.json").json["keys"]
-    return [key["kid"] for key in keys if algorithm in (None, key["alg"])]
-
-
-def kids(keys: list[Key]) -> list[str]:
-    """The ids of the keys that a rotation made: one for each algorithm."""
-    assert [key.algorithm for key in keys] == list(ALGORITHMS)
-    return [key.kid for key in keys]
-
-
-def id_token(node: ApiDriver) -> str:
-    """An ID token as most clients get it, signed by RS256."""
-    tokens = services_of(node.app).tokens
-    now = int(utcnow().timestamp())
-    return tokens.sign(
-        {"iss": tokens.issuer, "sub": "s", "aud": "c", "iat": now, "exp": now + 600}, algorithm="RS256"
-    )
-
-
-def kid_of(data: dict[str, Any]) -> str:
-    """The key that signed an access token."""
-    return str(jwt.get_unverified_header(data["accessToken"])["kid"])
 
 
 def signing(node: ApiDriver, email: str) -> list[str]:
@@ -71,11 +31,6 @@ def signing(node: ApiDriver, email: str) -> list[str]:
     headers = [jwt.get_unverified_header(token) for token in (access, id_token(node))]
     assert [header["alg"] for header in headers] == list(ALGORITHMS)
     return [header["kid"] for header in headers]
-
-
-def me(node: ApiDriver, data: dict[str, Any]) -> int:
-    """The status of the profile."""
-    return node.call("GET", "me", token=data["accessToken"]).status_code
 
 
 def test_the_key_set_has_one_key_of_each_algorithm_with_public_members_only(node: Made) -> None:
@@ -285,46 +240,17 @@ def test_private_keys_are_encrypted_in_the_database(app: Flask) -> None:
     assert all(bytes(cipher).startswith(b"gAAAA") for cipher in stored)  # Fernet, version 128
 
 
-def test_a_new_secret_with_the_former_as_fallback_keeps_key_and_tokens(node: Made) -> None:
-    """OPS-15."""
-    before = node(secret_key=OLD).register(ADA)
-    rotated = node(secret_key=NEW, secret_key_fallbacks=OLD)
-    assert me(rotated, before) == 200
-    assert kid_of(rotated.register("b@example.com")) == kid_of(before)
-    assert rotated.post("refresh-token", {"refreshToken": before["refreshToken"]}).status_code == 200
-
-
-def test_a_lost_answer_is_repeated_across_a_new_secret(node: Made) -> None:
-    """D10: the successor that the former secret derived, not a second branch."""
-    before = node(secret_key=OLD)
-    token = before.register(ADA)["refreshToken"]
-    first = before.post("refresh-token", {"refreshToken": token}).json["data"]["refreshToken"]
-    rotated = node(secret_key=NEW, secret_key_fallbacks=OLD)
-    assert rotated.post("refresh-token", {"refreshToken": token}).json["data"]["refreshToken"] == first
-
-
-def test_rotating_the_keys_frees_them_from_the_former_secret(node: Made) -> None:
-    """Re-encrypted: afterwards the fallback may go."""
-    before, identity = node(secret_key=OLD).register(ADA), id_token(node(secret_key=OLD))
-    keys_of(node(secret_key=NEW, secret_key_fallbacks=OLD)).rotate()
-    assert me(node(secret_key=NEW), before) == 200
-    assert services_of(node(secret_key=NEW).app).tokens.read_id_token(identity)["sub"] == "s"
-
-
-def test_under_a_lost_secret_nothing_is_signed_and_no_key_is_made_silently(node: Made) -> None:
-    before = published(node(secret_key=OLD))
-    for algorithm in ALGORITHMS:
-        with pytest.raises(KeysUnreadable):
-            keys_of(node(secret_key=NEW)).current(algorithm)
-    with pytest.raises(KeysUnreadable):
-        keys_of(node(secret_key=NEW)).published()
-    assert published(node(secret_key=OLD)) == before
-
-
-def test_a_lost_secret_has_a_way_out(node: Made) -> None:
-    """The operator drops the keys that nobody can read; people sign in again."""
-    before = node(secret_key=OLD).register(ADA)
-    new = kids(keys_of(node(secret_key=NEW)).rotate(drop_former=True))
-    assert published(node(secret_key=NEW)) == new
-    assert outcome(node(secret_key=NEW).call("GET", "me", token=before["accessToken"])) == UNAUTHORIZED
-    assert node(secret_key=NEW).register("b@example.com")["tokenType"] == "Bearer"
+def test_a_clients_longest_token_verifies_after_its_key_signs_no_more(
+    node: Made, clock: time_machine.Traveller
+) -> None:
+    """JWT-10: an app may have tokens of an hour where the portal's own are over in a minute."""
+    api = node(access_token_ttl=60, registration_ttl=60)
+    person = BrowserDriver(api.app, api.outbox)
+    person.register(ADA)
+    shop = RelyingParty(api.app, access_token_ttl=3_600)
+    keys_of(api).rotate()
+    clock.shift(PUBLISH_LEAD.total_seconds() - 1)
+    tokens = shop.sign_in(person)
+    clock.shift(3_590)
+    assert shop.userinfo(tokens["access_token"]).status_code == 200
+    assert shop.claims(tokens["access_token"], audience=shop.issuer)["client_id"] == shop.id

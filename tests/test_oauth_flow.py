@@ -10,31 +10,11 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.drivers import BrowserDriver
-from tests.relying import ADA, CALLBACK, GOODBYE, RelyingParty, answer_in, request_id_in
+from tests.relying import ADA, CALLBACK, GOODBYE, RelyingParty, ada, answer_in, assert_page, request_id_in, shop
 from tests.support.smtp import MailSink
 
+__all__ = ["ada", "shop"]
 ELSEWHERE = "https://evil.example"
-
-
-@pytest.fixture
-def shop(app: Flask) -> RelyingParty:
-    """A confidential, trusted app."""
-    return RelyingParty(app)
-
-
-@pytest.fixture
-def ada(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """Somebody who is signed in."""
-    person = BrowserDriver(app, outbox)
-    person.register(ADA)
-    return person
-
-
-def assert_page(answer: TestResponse, status: int = 400) -> None:
-    """An error page of ours: never a redirect, and no word of what was sent."""
-    assert (answer.status_code, answer.mimetype) == (status, "text/html"), (answer.status_code, answer.text[:300])
-    assert "Location" not in answer.headers
-    assert "evil" not in answer.text
 
 
 def test_hidden_fields_and_addresses_change_nothing_of_a_stored_request(

@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import pytest
 from flask import Flask
-from werkzeug.test import TestResponse
 
 from auth_portal.oidc.requests import MAX_STATE
 from tests.drivers import BrowserDriver
-from tests.relying import ADA, CALLBACK, RelyingParty, answer_in
-from tests.support.smtp import MailSink
+from tests.relying import CALLBACK, RelyingParty, ada, answer_in, assert_page, shop
 
+__all__ = ["ada", "shop"]
 ELSEWHERE = "https://evil.example"
 TRICKS = {
     "missing": None,
@@ -76,27 +75,6 @@ LOOPBACK = {
     "fragment": ("http://127.0.0.1:49152/cb#x", False),
     "newline": ("http://127.0.0.1:49152/cb\n", False),
 }
-
-
-@pytest.fixture
-def shop(app: Flask) -> RelyingParty:
-    """A confidential, trusted app."""
-    return RelyingParty(app)
-
-
-@pytest.fixture
-def ada(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """Somebody who is signed in."""
-    person = BrowserDriver(app, outbox)
-    person.register(ADA)
-    return person
-
-
-def assert_page(answer: TestResponse, status: int = 400) -> None:
-    """An error page of ours: never a redirect, and no word of what was sent."""
-    assert (answer.status_code, answer.mimetype) == (status, "text/html"), (answer.status_code, answer.text[:300])
-    assert "Location" not in answer.headers
-    assert "evil" not in answer.text
 
 
 @pytest.mark.parametrize("trick", TRICKS)

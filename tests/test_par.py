@@ -191,3 +191,10 @@ def test_a_pushed_request_without_a_page_is_told_what_is_missing(
 def test_what_was_never_pushed_is_a_page(shop: RelyingParty, ada: BrowserDriver, request_uri: str) -> None:
     answer = ada.get(shown(shop, request_uri))
     assert (answer.status_code, answer.location) == (400, None)
+
+
+def test_a_pushed_request_may_be_shown_by_post(shop: RelyingParty, ada: BrowserDriver) -> None:
+    """OP-12, D6: another site's POST carries no cookie of ours."""
+    wanted = {"client_id": shop.id, "request_uri": push(shop).json["request_uri"]}
+    posted = shop.post("/oauth/authorize", wanted, **{"Sec-Fetch-Site": "cross-site"})
+    assert "code" in answer_in(ada.follow(ada.follow(posted)))

@@ -5,40 +5,13 @@ from __future__ import annotations
 import jwt
 import pytest
 import time_machine
-from flask import Flask
 
-from tests.arriving import start, through_sign_in_later
+from tests.arriving import ada, blog, phone, start, through_sign_in_later
 from tests.drivers import BrowserDriver
-from tests.relying import ADA, RelyingParty, answer_in
-from tests.support.smtp import MailSink
+from tests.relying import ADA, RelyingParty, answer_in, shop
 
+__all__ = ["ada", "blog", "phone", "shop"]
 BOB = "bob@example.com"
-
-
-@pytest.fixture
-def shop(app: Flask) -> RelyingParty:
-    """A trusted app."""
-    return RelyingParty(app)
-
-
-@pytest.fixture
-def blog(app: Flask) -> RelyingParty:
-    """Another one."""
-    return RelyingParty(app, name="Blog")
-
-
-@pytest.fixture
-def ada(app: Flask, outbox: MailSink, clock: time_machine.Traveller) -> str:
-    """The address of Ada, who registered a while ago on another device."""
-    BrowserDriver(app, outbox).register(ADA)
-    clock.shift(60)
-    return ADA
-
-
-@pytest.fixture
-def phone(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """Another browser."""
-    return BrowserDriver(app, outbox, "198.51.100.7")
 
 
 def test_proving_again_keeps_the_session_and_what_it_opened_for_others(

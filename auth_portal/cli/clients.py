@@ -12,20 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import click
-from sqlalchemy import Engine, select
 from sqlalchemy.exc import IntegrityError
 
 from auth_portal.cli.context import Command, json_option, load_services, show
-from auth_portal.models import ClientOrigin
 from auth_portal.oidc.client_keys import FILE_SIZE
-from auth_portal.oidc.clients import SECRET_METHODS, Client
-from auth_portal.oidc.registration import (
-    ALGORITHMS,
-    AUTH_METHODS,
-    Checked,
-    Registration,
-    RegistrationRefused,
-)
+from auth_portal.oidc.clients import Client
+from auth_portal.oidc.offers import AUTH_METHODS, ID_TOKEN_ALGORITHMS, SECRET_METHODS
+from auth_portal.oidc.registration import Checked, Registration, RegistrationRefused
 from auth_portal.web.envelope import wire_time
 from auth_portal.web.services import Services
 
@@ -67,7 +60,9 @@ _OPTIONS = [
     _many("--scope", "scopes", "SCOPES", "Scopes it may ask for; without it the standard ones."),
     _many("--resource", "resources", "URI", "APIs that its tokens may be for (RFC 8707)."),
     click.option("--api-identifier", metavar="URI", help="It is this API, and may introspect tokens for it."),
-    click.option("--id-token-alg", "id_token_algorithm", type=click.Choice(ALGORITHMS), help="Of ID tokens; RS256."),
+    click.option(
+        "--id-token-alg", "id_token_algorithm", type=click.Choice(ID_TOKEN_ALGORITHMS), help="Of ID tokens; RS256."
+    ),
     click.option(
         "--pairwise/--no-pairwise", "is_pairwise", default=None, help="People have other ids at other apps."
     ),
@@ -123,7 +118,7 @@ def update(client_id: str, as_json: bool, **values: Any) -> None:
     if given.get("is_pairwise") is False:
         given["sector"] = None
     with _refusals():
-        wanted = replace(Registration.of(former, _origins(services.engine, client_id)), **given)
+        wanted = replace(Registration.of(former, services.clients.origins(client_id)), **given)
         checked = _checked(services, wanted)
         services.clients.update(client_id, checked.columns, checked.origins)
     _print_one(services, client_id, as_json=as_json)
@@ -222,12 +217,6 @@ def _given(values: dict[str, Any]) -> dict[str, Any]:
     return given
 
 
-def _origins(engine: Engine, client_id: str) -> list[str]:
-    with engine.connect() as connection:
-        kept = connection.execute(select(ClientOrigin.origin).where(ClientOrigin.client_id == client_id))
-        return list(kept.scalars())
-
-
 def _metadata(found: Client) -> dict[str, Any]:
     """A client in the words of RFC 7591, and ours for what it has none for. No secret."""
     times = {"created_at": found.created_at, "updated_at": found.updated_at}
@@ -266,7 +255,7 @@ def _metadata(found: Client) -> dict[str, Any]:
 
 def _print_one(services: Services, client_id: str, *, as_json: bool, secret: str | None = None) -> None:
     first = {"client_id": client_id} | ({"client_secret": secret} if secret else {})
-    origins = {"cors_origins": _origins(services.engine, client_id)}
+    origins = {"cors_origins": services.clients.origins(client_id)}
     _print(first | _metadata(_get(services, client_id)) | origins, as_json=as_json)
 
 

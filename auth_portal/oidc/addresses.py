@@ -1,17 +1,38 @@
-"""Which addresses a client may register, and the origins that they have (OP-03)."""
+"""Addresses in a registration: where a client is, what follows from that, and whom it lets in (OP-03)."""
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from collections.abc import Iterable, Iterator
 from urllib.parse import urlsplit
 
-from auth_portal.oidc.clients import origin_of
+from auth_portal.errors import InvalidInput
 from auth_portal.settings.checks import is_loopback
+from auth_portal.signin.addresses import parse_email
 
 MAX_URI, MAX_NAME = 2_048, 255
 HOST = r"(?!.*\.\.)[a-z0-9](?:[a-z0-9._-]*[a-z0-9])?"
 _AUTHORITY = re.compile(rf"(?:{HOST}|\[[0-9a-f:.]+\])(?::[0-9]{{1,5}})?")
+
+
+def origin_of(address: str) -> str:
+    """Scheme, host and port of an address; of a native app's only the scheme, as a CSP source."""
+    parts = urlsplit(address)
+    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
+
+
+def differ_by_port(known: str, given: str) -> bool:
+    """Whether both are the same address on a loopback IP but for the port (RFC 8252, 7.3)."""
+    try:
+        parts, wanted = urlsplit(known), urlsplit(given)
+        if parts.scheme != "http" or not ipaddress.ip_address(parts.hostname or "").is_loopback:
+            return False
+        port = wanted.port
+    except ValueError:
+        return False
+    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
+    return given == parts._replace(netloc=f"{host}:{port}" if port is not None else str(host)).geturl()
 
 
 def wrong_with(uri: str, method: str | None = "") -> Iterator[str]:
@@ -50,3 +71,31 @@ def web_origin(address: str) -> str:
 def web_origins(addresses: Iterable[str]) -> list[str]:
     """The origins of those that are on the web."""
     return [web_origin(address) for address in addresses if address.startswith(("https:", "http:"))]
+
+
+def sector_of(given: str | None, addresses: Iterable[str]) -> str:
+    """The host that pairwise names belong to: given, or the one of all addresses (Core 8.1, OP-70)."""
+    sector = given
+    if sector is None:
+        try:
+            hosts = {urlsplit(address).hostname for address in addresses}
+        except ValueError:
+            hosts = set()
+        sector = hosts.pop() if len(hosts) == 1 else None
+    if sector is None:
+        raise ValueError("pairwise names need a sector, since the redirect URIs do not have one host")
+    if len(sector) > MAX_NAME or not re.fullmatch(HOST, sector):
+        raise ValueError(f"sector {sector[:99]!a} is no host in lower-case ASCII")
+    return sector
+
+
+def allowed_people(pattern: str) -> str:
+    """A rule of who may use an app: an address in its normal form, or ``*@domain``."""
+    local, at, domain = pattern.rpartition("@")
+    try:
+        normal = parse_email(f"{'anybody' if local == '*' else local}{at}{domain}").value
+    except InvalidInput:
+        normal = "*"
+    if re.search(r"[*?\[\]]", normal):
+        raise ValueError(f"{pattern[:99]!a} is neither an address nor *@domain")
+    return f"*@{normal.rpartition('@')[2]}" if local == "*" else normal

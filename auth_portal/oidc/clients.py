@@ -7,13 +7,11 @@ from __future__ import annotations
 
 import fnmatch
 import hmac
-import ipaddress
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from authlib.oauth2.rfc6749 import ClientMixin
 from sqlalchemy import Engine, bindparam, delete, exists, insert, select, update
@@ -21,12 +19,13 @@ from sqlalchemy import Engine, bindparam, delete, exists, insert, select, update
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import Client as ClientRow
 from auth_portal.models import ClientOrigin, Session
+from auth_portal.oidc.addresses import differ_by_port, origin_of
+from auth_portal.oidc.offers import SECRET_METHODS
 from auth_portal.signin.endings import end_sessions
 from auth_portal.signin.keyring import digest
 
 SECRET_OVERLAP = timedelta(days=7)
 """How long the former secret stays good after a rotation (OP-34)."""
-SECRET_METHODS = ("client_secret_basic", "client_secret_post")
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +109,7 @@ class Client(ClientMixin):  # type: ignore[misc]
         """Exactly one of those registered; a public client's loopback address may have any port (OP-01, OP-66)."""
         if redirect_uri in self.redirect_uris:
             return True
-        return self.is_public and any(_differ_by_port(known, redirect_uri) for known in self.redirect_uris)
+        return self.is_public and any(differ_by_port(known, redirect_uri) for known in self.redirect_uris)
 
     def check_client_secret(self, client_secret: str) -> bool:
         """Whether this is one of its secrets; compared in constant time (OP-34)."""
@@ -130,25 +129,6 @@ class Client(ClientMixin):  # type: ignore[misc]
     def check_grant_type(self, grant_type: str) -> bool:
         """Whether it registered this grant (OP-38)."""
         return grant_type in self.grant_types
-
-
-def origin_of(address: str) -> str:
-    """Scheme, host and port of an address; of a native app's only the scheme, as a CSP source."""
-    parts = urlsplit(address)
-    return f"{parts.scheme}://{parts.netloc}" if parts.scheme in ("http", "https") else f"{parts.scheme}:"
-
-
-def _differ_by_port(known: str, given: str) -> bool:
-    """Whether both are the same address on a loopback IP but for the port (RFC 8252, 7.3)."""
-    try:
-        parts, wanted = urlsplit(known), urlsplit(given)
-        if parts.scheme != "http" or not ipaddress.ip_address(parts.hostname or "").is_loopback:
-            return False
-        port = wanted.port
-    except ValueError:
-        return False
-    host = f"[{parts.hostname}]" if ":" in (parts.hostname or "") else parts.hostname
-    return given == parts._replace(netloc=f"{host}:{port}" if port is not None else str(host)).geturl()
 
 
 def _may_exist(name: str, most: int) -> bool:
@@ -175,6 +155,11 @@ class ClientService:
         """Every client, by name."""
         with self._autocommit.connect() as connection:
             return [_client(row) for row in connection.execute(_ALL)]
+
+    def origins(self, client_id: str) -> list[str]:
+        """The origins of a client's own pages."""
+        with self._autocommit.connect() as connection:
+            return list(connection.execute(_ORIGINS, {"client_id": client_id}).scalars())
 
     def may_call(self, origin: str) -> bool:
         """Whether pages of this origin belong to a client (OP-26)."""
@@ -293,4 +278,5 @@ _BY_ID = select(*_COLUMNS).where(ClientRow.id == bindparam("client_id"))
 _BY_SITE = select(*_COLUMNS).where(ClientRow.site == bindparam("site"))
 _ALL = select(*_COLUMNS).order_by(ClientRow.name, ClientRow.id)
 _LOGO = select(ClientRow.logo, ClientRow.logo_type).where(ClientRow.id == bindparam("client_id"))
+_ORIGINS = select(ClientOrigin.origin).where(ClientOrigin.client_id == bindparam("client_id"))
 _HAS_ORIGIN = select(exists().where(ClientOrigin.origin == bindparam("origin")))

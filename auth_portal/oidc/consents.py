@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Engine, bindparam, delete, func, select
+from sqlalchemy import Engine, bindparam, delete, func, select, update
 
 from auth_portal.db import autocommit, upsert, utcnow
 from auth_portal.models import Client, Consent, Session
@@ -38,17 +38,17 @@ class Consents:
             scope = connection.execute(_FIND, {"user_id": user_id, "client_id": client_id}).scalar()
         return frozenset(scope.split()) if scope is not None else None
 
-    def allow(self, user_id: str, client_id: str, scopes: Iterable[str]) -> None:
+    def allow(self, user_id: str, client_id: str, scopes: Sequence[str]) -> None:
         """Add to what the person allowed the client."""
         with self._engine.begin() as connection:
-            values = {"user_id": user_id, "client_id": client_id}
-            known = connection.execute(_FIND, values).scalar() or ""
+            row = {"user_id": user_id, "client_id": client_id, "scope": " ".join(scopes), "granted_at": utcnow()}
+            # Writes the row to what it is, if it is there: that holds it until what another tab added is seen.
+            held = upsert(connection.dialect.name)(Consent).values(row)
+            held = held.on_conflict_do_update(index_elements=["user_id", "client_id"], set_={"scope": Consent.scope})
+            known = connection.execute(held.returning(Consent.scope)).scalar_one()
             scope = " ".join(dict.fromkeys([*known.split(), *scopes]))
-            now = utcnow()
-            statement = upsert(connection.dialect.name)(Consent).values(**values, scope=scope, granted_at=now)
-            connection.execute(
-                statement.on_conflict_do_update(index_elements=["user_id", "client_id"], set_={"scope": scope})
-            )
+            if scope != known:
+                connection.execute(_ADD, {"given_user": user_id, "given_client": client_id, "more": scope})
 
     def withdraw(self, user_id: str, client_id: str) -> None:
         """Take everything back: the client's tokens die with it, and the next sign-in asks again."""
@@ -74,6 +74,11 @@ class Consents:
 
 _FIND = select(Consent.scope).where(
     Consent.user_id == bindparam("user_id"), Consent.client_id == bindparam("client_id")
+)
+_ADD = (
+    update(Consent)
+    .where(Consent.user_id == bindparam("given_user"), Consent.client_id == bindparam("given_client"))
+    .values(scope=bindparam("more"))
 )
 _WITHDRAW = delete(Consent).where(
     Consent.user_id == bindparam("given_user"), Consent.client_id == bindparam("given_client")

@@ -16,6 +16,7 @@ from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import DeviceCode as Row
 from auth_portal.oidc.clients import Client
 from auth_portal.signin.keyring import digest
+from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.sessions import LiveSession
 
 DEVICE_CODE_TTL = timedelta(minutes=10)
@@ -26,6 +27,8 @@ _LETTERS = "BCDFGHJKLMNPQRSTVWXZ"
 """Consonants, so that no word comes out; 8 of 20 are 34 bits (6.1)."""
 _LENGTH = 8
 _MAX_CODE = 128
+_WRONG_CODES = 10
+_HOUR_S = 3_600
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +70,10 @@ def spell_user_code(plain: str) -> str:
 class DeviceCodes:
     """Issues device codes, lets people answer them, and exchanges each once."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, limits: SendLimits) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
+        self._limits = limits
 
     def issue(self, client: Client, scope: str, asked_by: Mapping[str, str]) -> NewDevice:
         """Codes for a device of this client. ``asked_by``: device and network as told to the person (5.4)."""
@@ -100,6 +104,28 @@ class DeviceCodes:
         """The device that waits for this user code, however it was typed."""
         plain = plain_user_code(user_code)
         return self._first(_WAITING, {"hash": digest(plain), "now": utcnow()}) if plain else None
+
+    def guess(self, user_code: str, user_id: str, network: str) -> WaitingDevice | None:
+        """The device that waits for a code which a person typed; wrong ones are bounded for person and network.
+
+        The guess is spent before it is looked at, so that many at once are no more, and given back if it was right
+        (OP-64). Raises TooManyRequests.
+        """
+        subjects = (f"user:{user_id}", f"network:{network}")
+        buckets = [self._limits.bucket("device-codes", subject, _WRONG_CODES, _HOUR_S) for subject in subjects]
+        # Always in one order, so that no two wait for each other.
+        buckets.sort(key=lambda bucket: bucket.key)
+        now = utcnow()
+        with self._engine.begin() as connection:
+            full = [bucket for bucket in buckets if not self._limits.try_spend(connection, bucket, now)]
+            refusal = self._limits.refusal(connection, full, now, None)
+            if refusal is not None:
+                raise refusal
+        found = self.find_waiting(user_code)
+        if found is not None:
+            with self._engine.begin() as connection:
+                self._limits.refund(connection, buckets)
+        return found
 
     def answer(self, device: WaitingDevice, session: LiveSession, *, is_approved: bool) -> bool:
         """Note what the person said, once; false where it was answered before or is over."""

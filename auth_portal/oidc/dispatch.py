@@ -55,6 +55,27 @@ def next_step(
     return "consent" if _must_consent(request, client, pending, consent_of) else "issue"
 
 
+def granted_scope(
+    request: AuthorizationRequest,
+    client: Client,
+    pending: Pending | None,
+    consent_of: Callable[[], frozenset[str] | None],
+) -> tuple[str, bool]:
+    """What a request that needs nothing more is granted, and whether that may outlive the session (REF-07, REF-08).
+
+    Long-lasting access is left out unless the person or the operator allowed it; only a person's word makes it
+    outlive the sign-out.
+    """
+    if "offline_access" not in request.scopes:
+        return request.scope, False
+    is_offline = pending is not None and pending.consented_at is not None
+    if not is_offline:
+        is_offline = "offline_access" in (consent_of() or ())
+    if is_offline or client.is_trusted:
+        return request.scope, is_offline
+    return " ".join(scope for scope in request.scopes if scope != "offline_access"), False
+
+
 def needs_interaction(request: AuthorizationRequest, step: Step) -> None:
     """Raise the AuthorizationFault that ``prompt=none`` gets where a person would be needed (OP-14)."""
     if "none" in request.prompt and step != "issue":

@@ -31,6 +31,7 @@ from auth_portal.oidc.codes import AuthorizationCodes, Code
 from auth_portal.oidc.guarded import Guarded
 from auth_portal.oidc.registration import HAND_OVER_PATH
 from auth_portal.oidc.subjects import Subjects, claims_of
+from auth_portal.oidc.tokens import lasting_parameters
 from auth_portal.settings import Settings
 from auth_portal.signin.endings import lock_live
 from auth_portal.signin.keyring import KeyRing, digest
@@ -141,7 +142,7 @@ class ForwardAuth:
         return Verdict("granted", self._identity(session, client))
 
     def refuse(self, visitor: Visitor) -> Verdict:
-        """The answer where it is not clear what is asked: nobody passes, and nobody is sent anywhere."""
+        """Where it is not clear what is asked nobody passes, and nobody is sent anywhere."""
         return self._judge_at_portal(visitor, is_own=False)
 
     def _judge_at_portal(self, visitor: Visitor, *, is_own: bool) -> Verdict:
@@ -176,9 +177,7 @@ class ForwardAuth:
         if guarded.method not in ("GET", "HEAD") or not visitor.is_navigation:
             return Verdict("unauthenticated")
         target = next(way for way in (guarded.target, guarded.path, "/") if len(way) <= _MAX_TARGET)
-        if target.startswith("/.auth-portal/"):
-            target = "/"
-        return self._to_portal(client, target, visitor)
+        return self._to_portal(client, "/" if target.startswith("/.auth-portal/") else target, visitor)
 
     def _to_portal(self, client: Client, target: str, visitor: Visitor, tries: int = 0) -> Verdict:
         """An authorization request of this site. The browser keeps one nonce, so that several tabs may ask."""
@@ -280,7 +279,7 @@ def _draft(client: Client, code: Code, parent: LiveSession) -> GrantDraft:
         client_id=client.id,
         parent_id=parent.id,
         scope=code.scope,
-        parameters={"userinfo_claims": [], "id_token_claims": [], "resources": []},
+        parameters=lasting_parameters({}),
         authenticated_at=code.authenticated_at,
         ttl=ttl,
         has_secret=True,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import secrets
 from datetime import datetime
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from authlib.oauth2.rfc6749 import InvalidGrantError, InvalidRequestError, InvalidScopeError, UnauthorizedClientError
 from authlib.oauth2.rfc6749 import grants as rfc6749
@@ -17,14 +17,17 @@ from auth_portal.errors import Unauthenticated
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.codes import AuthorizationCodes, Code
 from auth_portal.oidc.devices import DeviceCodes, WaitingDevice
-from auth_portal.oidc.protocol import AUTH_METHODS, ProtocolServer, Reply, ResourceRefused
-from auth_portal.oidc.tokens import ClientTokens, Granted
+from auth_portal.oidc.offers import AUTH_METHODS, OWN_METHODS
+from auth_portal.oidc.protocol import Reply, ResourceRefused
+from auth_portal.oidc.tokens import ClientTokens, Granted, lasting_parameters
 from auth_portal.signin.endings import lock_live
 from auth_portal.signin.sessions import GrantDraft, LiveSession, SessionService
 from auth_portal.signin.users import Profile, UserService
 
-USER_METHODS = [*AUTH_METHODS]
-OWN_METHODS = [method for method in AUTH_METHODS if method != "none"]
+if TYPE_CHECKING:
+    from auth_portal.oidc.server import OidcServer
+
+_PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "offline_access"})
 
 
 class GrantServices:
@@ -69,8 +72,8 @@ class S256Challenge(CodeChallenge):  # type: ignore[misc]
 class CodeGrant(rfc6749.AuthorizationCodeGrant):  # type: ignore[misc]
     """A code for tokens, once (RFC 6749, 4.1.3)."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = USER_METHODS
-    server: ProtocolServerWithServices
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    server: OidcServer
 
     def query_authorization_code(self, code: str, client: Client) -> Code | None:
         """The code, if this client may exchange it."""
@@ -82,18 +85,14 @@ class CodeGrant(rfc6749.AuthorizationCodeGrant):  # type: ignore[misc]
         code = cast(Code, self.request.authorization_code)
         user = services.get_user(code.user_id)
         resources = _narrowed(self.request.resources, code.parameters["resources"])
-        is_refreshable = "offline_access" in code.scope.split() and client.check_grant_type("refresh_token")
+        is_refreshable = _is_refreshable(client, code.scope)
         draft = GrantDraft(
             id=code.grant_id,
             user_id=user.id,
             client_id=client.id,
             parent_id=code.session_id,
             scope=code.scope,
-            parameters={
-                "userinfo_claims": code.parameters["userinfo_claims"],
-                "id_token_claims": code.parameters["id_token_claims"],
-                "resources": code.parameters["resources"],
-            },
+            parameters=lasting_parameters(code.parameters),
             authenticated_at=code.authenticated_at,
             ttl=services.tokens.grant_ttl(client, is_refreshable=is_refreshable),
             is_offline=is_refreshable and code.parameters["is_offline"],
@@ -107,25 +106,14 @@ class CodeGrant(rfc6749.AuthorizationCodeGrant):  # type: ignore[misc]
         is_first, refresh_token = services.codes.exchange(code, redeem)
         if not is_first:
             raise InvalidGrantError()
-        granted = Granted(
-            id=draft.id,
-            session_id=code.session_id,
-            user=user,
-            scope=code.scope,
-            authenticated_at=code.authenticated_at,
-            resources=resources,
-            id_token_claims=code.parameters["id_token_claims"],
-            nonce=code.parameters["nonce"],
-            refresh_token=refresh_token,
-        )
-        return 200, services.tokens.response(client, granted), []
+        return 200, services.tokens.response(client, _granted(code, user, resources, refresh_token)), []
 
 
 class RefreshGrant(rfc6749.RefreshTokenGrant):  # type: ignore[misc]
     """A refresh token for its successor, by the same rules as the API's (REF-02 … REF-06)."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = USER_METHODS
-    server: ProtocolServerWithServices
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    server: OidcServer
 
     def validate_token_request(self) -> None:
         """Authenticate, find the grant, and see that no more is wanted than was granted (REF-06)."""
@@ -140,26 +128,26 @@ class RefreshGrant(rfc6749.RefreshTokenGrant):  # type: ignore[misc]
         if not set(wanted) <= set(live.scope.split()):
             raise InvalidScopeError()
         self.request.client = client
-        self.request.refresh_token = (token, " ".join(dict.fromkeys(wanted)))
+        self.request.refresh_token = (token, " ".join(dict.fromkeys(wanted)), live)
 
     def create_token_response(self) -> Reply:
         """Rotate, then make the tokens."""
         services, client = self.server.services, cast(Client, self.request.client)
-        token, scope = self.request.refresh_token
-        live = services.sessions.find_refreshed(token, client.id)
-        resources = _narrowed(self.request.resources, _parameters(live)["resources"])
+        token, scope, live = cast(tuple[str, str, LiveSession], self.request.refresh_token)
+        kept = lasting_parameters(live.parameters or {})
+        resources = _narrowed(self.request.resources, kept["resources"])
         try:
             rotated = services.sessions.rotate_refresh_token(token, client.id)
         except Unauthenticated:
             raise InvalidGrantError() from None
         granted = Granted(
             id=rotated.id,
-            session_id=(live.parent_id if live else None) or rotated.id,
+            session_id=live.parent_id or rotated.id,
             user=rotated.user,
             scope=scope,
             authenticated_at=rotated.authenticated_at,
             resources=resources,
-            id_token_claims=_parameters(live)["id_token_claims"],
+            id_token_claims=kept["id_token_claims"],
             refresh_token=rotated.secret,
         )
         return 200, services.tokens.response(client, granted), []
@@ -169,7 +157,7 @@ class OwnGrant(rfc6749.ClientCredentialsGrant):  # type: ignore[misc]
     """A client that acts for itself (RFC 6749, 4.4). It gets no scope that speaks of a person."""
 
     TOKEN_ENDPOINT_AUTH_METHODS = OWN_METHODS
-    server: ProtocolServerWithServices
+    server: OidcServer
 
     def create_token_response(self) -> Reply:
         """Make its token."""
@@ -186,8 +174,8 @@ class OwnGrant(rfc6749.ClientCredentialsGrant):  # type: ignore[misc]
 class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
     """A device whose person answers elsewhere (RFC 8628, 3.4)."""
 
-    TOKEN_ENDPOINT_AUTH_METHODS = USER_METHODS
-    server: ProtocolServerWithServices
+    TOKEN_ENDPOINT_AUTH_METHODS = AUTH_METHODS
+    server: OidcServer
 
     def query_device_credential(self, device_code: str) -> WaitingDevice | None:
         """The device code, whoever asks."""
@@ -217,7 +205,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
         services, client = self.server.services, cast(Client, self.request.client)
         device = cast(WaitingDevice, self.request.credential)
         user = services.get_user(device.user_id or "")
-        is_refreshable = "offline_access" in device.scope.split() and client.check_grant_type("refresh_token")
+        is_refreshable = _is_refreshable(client, device.scope)
         grant_id = secrets.token_hex(16)
         authenticated_at = cast(datetime, device.authenticated_at)
         draft = GrantDraft(
@@ -226,7 +214,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
             client_id=client.id,
             parent_id=grant_id,
             scope=device.scope,
-            parameters={"userinfo_claims": [], "id_token_claims": [], "resources": []},
+            parameters=lasting_parameters({}),
             authenticated_at=authenticated_at,
             ttl=services.tokens.grant_ttl(client, is_refreshable=is_refreshable),
             is_offline=True,
@@ -248,20 +236,23 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
         return 200, services.tokens.response(client, granted), []
 
 
-_PERSONAL = frozenset({"openid", "profile", "email", "phone", "address", "offline_access"})
+def _granted(code: Code, user: Profile, resources: tuple[str, ...], refresh_token: str | None) -> Granted:
+    return Granted(
+        id=code.grant_id,
+        session_id=code.session_id,
+        user=user,
+        scope=code.scope,
+        authenticated_at=code.authenticated_at,
+        resources=resources,
+        id_token_claims=code.parameters["id_token_claims"],
+        nonce=code.parameters["nonce"],
+        refresh_token=refresh_token,
+    )
 
 
-class ProtocolServerWithServices(ProtocolServer):
-    """The server with what its grants need."""
-
-    services: GrantServices
-
-    def __init__(self, services: GrantServices, **parts: Any) -> None:
-        super().__init__(**parts)
-        self.services = services
-        self.register_grant(CodeGrant, [S256Challenge()])
-        for grant in (RefreshGrant, OwnGrant, DeviceGrant):
-            self.register_grant(grant)
+def _is_refreshable(client: Client, scope: str) -> bool:
+    """Whether a grant comes with a refresh token (REF-08)."""
+    return "offline_access" in scope.split() and client.check_grant_type("refresh_token")
 
 
 def _narrowed(wanted: Any, granted: Any) -> tuple[str, ...]:
@@ -269,9 +260,3 @@ def _narrowed(wanted: Any, granted: Any) -> tuple[str, ...]:
     if any(resource not in granted for resource in wanted):
         raise ResourceRefused()
     return tuple(wanted or granted)
-
-
-def _parameters(live: LiveSession | None) -> dict[str, Any]:
-    if live is None or live.parameters is None:
-        raise InvalidGrantError()
-    return live.parameters

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from authlib.oauth2.rfc7009 import RevocationEndpoint
 from authlib.oauth2.rfc7662 import IntrospectionEndpoint
@@ -14,11 +14,14 @@ from auth_portal.db import autocommit, upsert
 from auth_portal.errors import Unauthenticated
 from auth_portal.models import SpentAssertion
 from auth_portal.oidc.clients import Client
-from auth_portal.oidc.grants import OWN_METHODS, USER_METHODS, ProtocolServerWithServices
+from auth_portal.oidc.offers import AUTH_METHODS, OWN_METHODS
 from auth_portal.oidc.protocol import ProtocolRequest
 from auth_portal.signin.keyring import digest
 from auth_portal.signin.sessions import LiveSession, SessionService
 from auth_portal.signin.tokens import AccessClaims, TokenIssuer
+
+if TYPE_CHECKING:
+    from auth_portal.oidc.server import OidcServer
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +114,7 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
     """RFC 7662, for authenticated clients: of their own tokens, and an API of those meant for it (OP-44)."""
 
     CLIENT_AUTH_METHODS = OWN_METHODS
-    server: ProtocolServerWithTokens
+    server: OidcServer
 
     def authenticate_token(self, request: ProtocolRequest, client: Client) -> Token | None:
         """The token, if it is good and this client may know."""
@@ -129,8 +132,8 @@ class Introspection(IntrospectionEndpoint):  # type: ignore[misc]
 class Revocation(RevocationEndpoint):  # type: ignore[misc]
     """RFC 7009: 200 for every token that is worthless afterwards, another client's is left alone (OP-43)."""
 
-    CLIENT_AUTH_METHODS = USER_METHODS
-    server: ProtocolServerWithTokens
+    CLIENT_AUTH_METHODS = AUTH_METHODS
+    server: OidcServer
 
     def authenticate_token(self, request: ProtocolRequest, client: Client) -> Token | None:
         """The token, if it is good and this client's; or was, and what followed it is alive.
@@ -144,16 +147,6 @@ class Revocation(RevocationEndpoint):  # type: ignore[misc]
     def revoke_token(self, token: Token, _request: ProtocolRequest) -> None:
         """Make it worthless."""
         self.server.tokens.revoke(token)
-
-
-class ProtocolServerWithTokens(ProtocolServerWithServices):
-    """The whole server: grants, and the endpoints about tokens."""
-
-    def __init__(self, tokens: Tokens, **parts: Any) -> None:
-        super().__init__(**parts)
-        self.tokens = tokens
-        self.register_endpoint(Introspection)
-        self.register_endpoint(Revocation)
 
 
 def _revoked_id(claims: AccessClaims) -> str:

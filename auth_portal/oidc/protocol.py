@@ -28,13 +28,12 @@ from auth_portal.db import autocommit, utcnow
 from auth_portal.models import SpentAssertion
 from auth_portal.oidc.clients import Client, ClientService
 from auth_portal.oidc.fetch import Fetcher, FetchFailed
+from auth_portal.oidc.offers import ASSERTION_ALGORITHMS, AUTH_METHODS
 from auth_portal.signin.keyring import digest
 
 # It writes tokens and client ids to its debug log.
 logging.getLogger("authlib").setLevel(logging.WARNING)
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "private_key_jwt", "none")
-ASSERTION_ALGORITHMS = ("RS256", "ES256", "PS256")
 _ASSERTION_LIFE = timedelta(minutes=5)
 _LEEWAY = timedelta(minutes=1)
 _DESCRIPTIONS = {

@@ -7,39 +7,25 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlsplit
 
 from pydantic import TypeAdapter, ValidationError
 
-from auth_portal.errors import InvalidInput
-from auth_portal.oidc.addresses import HOST, MAX_NAME, web_origin, web_origins, wrong_with
+from auth_portal.oidc.addresses import MAX_NAME, allowed_people, sector_of, web_origin, web_origins, wrong_with
 from auth_portal.oidc.client_keys import MAX_ITEMS, public_keys
-from auth_portal.oidc.clients import SECRET_METHODS, Client
+from auth_portal.oidc.clients import Client
 from auth_portal.oidc.logos import picture_type
+from auth_portal.oidc.offers import AUTH_METHODS, DEVICE_GRANT, GRANT_TYPES, ID_TOKEN_ALGORITHMS, SECRET_METHODS
 from auth_portal.oidc.subjects import STANDARD_SCOPES
+from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN
 from auth_portal.settings.fields import Duration
-from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.registration import NAME_LENGTH, is_printable
 
-AUTH_METHODS = (*SECRET_METHODS, "private_key_jwt", "none")
-DEVICE_GRANT = "urn:ietf:params:oauth:grant-type:device_code"
-GRANTS = ("authorization_code", "refresh_token", DEVICE_GRANT, "client_credentials")
-ALGORITHMS = ("RS256", "ES256")
 HAND_OVER_PATH = "/.auth-portal/callback"
 """Where a guarded site is given its session."""
-_LISTS = (
-    "redirect_uris",
-    "post_logout_redirect_uris",
-    "grant_types",
-    "scopes",
-    "resources",
-    "allow",
-    "public_paths",
-    "cors_origins",
-)
+_LONGEST_ACCESS_S = int(LONGEST_ACCESS_TOKEN.total_seconds())
 _NO_SECRET = {"secret_hash": None, "former_secret_hash": None, "former_secret_until": None}
 _PUBLIC_PATH = re.compile(r"(?!.*(?://|/\.\.?(?:/|$)))/[^?#\\%;*\x00-\x20\x7f-\U0010ffff]{1,254}")
 
@@ -132,8 +118,8 @@ class Registration:
         if self.grant_types:
             return _unique(DEVICE_GRANT if name == "device_code" else name for name in self.grant_types)
         if self.is_site_only:
-            return GRANTS[:1]
-        return GRANTS[0 if self.redirect_uris else 1 : 3 if self.method == "none" else 4]
+            return GRANT_TYPES[:1]
+        return GRANT_TYPES[0 if self.redirect_uris else 1 : 3 if self.method == "none" else 4]
 
     def checked(self) -> Checked:
         """The columns and origins. Raises RegistrationRefused with every fault at once."""
@@ -150,14 +136,17 @@ class Registration:
             "auth_method": self.method,
             "jwks": {"keys": public_keys(self.jwks)} if self.jwks else None,
             "grant_types": list(self.grants),
-            "scopes": list(_words(self.scopes) or STANDARD_SCOPES),
+            "scopes": list(_scopes(self.scopes) or STANDARD_SCOPES),
             "resources": list(_unique(self.resources)),
             "is_trusted": self.is_trusted or self.is_site_only,
             "sector": _sector(self),
-            "access_token_ttl": _seconds(self.access_token_ttl, 30, 3_600),
+            "access_token_ttl": _seconds(self.access_token_ttl, 30, _LONGEST_ACCESS_S),
             "refresh_token_ttl": _seconds(self.refresh_token_ttl, 60, 400 * 86_400),
             "color": self.color and self.color.lower(),
-            "access": {"allow": list(_unique(map(_allowed, self.allow))), "public_paths": list(self.public_paths)},
+            "access": {
+                "allow": list(_unique(map(allowed_people, self.allow))),
+                "public_paths": list(self.public_paths),
+            },
         }
         if self.method not in (None, *SECRET_METHODS):
             columns |= _NO_SECRET
@@ -169,9 +158,10 @@ class Registration:
 def _check_name(wanted: Registration) -> Iterator[str]:
     if not 1 <= len(wanted.name.strip()) <= NAME_LENGTH or not is_printable(wanted.name) or not wanted.name.strip():
         yield f"the name must have 1 to {NAME_LENGTH} printable characters"
-    for name in _LISTS:
-        if len(getattr(wanted, name)) > MAX_ITEMS:
-            yield f"more than {MAX_ITEMS} {name.replace('_', ' ')}"
+    for field in fields(wanted):
+        value = getattr(wanted, field.name)
+        if isinstance(value, tuple) and len(value) > MAX_ITEMS:
+            yield f"more than {MAX_ITEMS} {field.name.replace('_', ' ')}"
 
 
 def _check_addresses(wanted: Registration) -> Iterator[str]:
@@ -207,7 +197,9 @@ def _check_authentication(wanted: Registration) -> Iterator[str]:
 def _check_grants(wanted: Registration) -> Iterator[str]:
     """OP-38."""
     grants = wanted.grants
-    yield from (f"unknown grant {name[:99]!a}; there are {', '.join(GRANTS)}" for name in set(grants) - set(GRANTS))
+    yield from (
+        f"unknown grant {name[:99]!a}; there are {', '.join(GRANT_TYPES)}" for name in set(grants) - set(GRANT_TYPES)
+    )
     if "authorization_code" in grants and not (wanted.redirect_uris or wanted.site):
         yield "the grant authorization_code needs a redirect URI"
     if "client_credentials" in grants and wanted.method == "none":
@@ -216,8 +208,13 @@ def _check_grants(wanted: Registration) -> Iterator[str]:
         yield "the grant refresh_token needs authorization_code or device_code"
 
 
+def _scopes(values: Iterable[str]) -> tuple[str, ...]:
+    """The scopes in values that may hold several each, parted by spaces (RFC 6749 section 3.3)."""
+    return _unique(word for word in " ".join(values).split(" ") if word)
+
+
 def _check_scopes(wanted: Registration) -> Iterator[str]:
-    words = _words(wanted.scopes)
+    words = _scopes(wanted.scopes)
     if len(words) > MAX_ITEMS:
         yield f"more than {MAX_ITEMS} scopes"
     for word in words:
@@ -231,21 +228,23 @@ def _check_scopes(wanted: Registration) -> Iterator[str]:
 
 
 def _check_tokens(wanted: Registration) -> Iterator[str]:
-    if wanted.id_token_algorithm not in ALGORITHMS:
-        yield f"the algorithm of ID tokens must be one of {', '.join(ALGORITHMS)}"
-    yield from _fault_of(_seconds, wanted.access_token_ttl, 30, 3_600)
+    if wanted.id_token_algorithm not in ID_TOKEN_ALGORITHMS:
+        yield f"the algorithm of ID tokens must be one of {', '.join(ID_TOKEN_ALGORITHMS)}"
+    yield from _fault_of(_seconds, wanted.access_token_ttl, 30, _LONGEST_ACCESS_S)
     yield from _fault_of(_seconds, wanted.refresh_token_ttl, 60, 400 * 86_400)
     yield from _fault_of(_sector, wanted)
 
 
 def _check_site(wanted: Registration) -> Iterator[str]:
-    for origin in (*wanted.cors_origins, *([wanted.site] if wanted.site else [])):
+    for origin in filter(None, (*wanted.cors_origins, wanted.site)):
         if any(wrong_with(origin)) or origin != web_origin(origin):
             yield f"{origin[:99]!a} is no origin: scheme, host and port in lower case, without a default port"
     for pattern in wanted.allow:
-        yield from _fault_of(_allowed, pattern)
+        yield from _fault_of(allowed_people, pattern)
     if wanted.public_paths and not wanted.site:
         yield "public paths belong to a site"
+    if wanted.site and wanted.require_pushed:
+        yield "a site's requests come through the browser: they cannot be required to be pushed"
     for path in wanted.public_paths:
         if not _PUBLIC_PATH.fullmatch(path):
             yield f"public path {path[:99]!a} must begin with / and be a plain path that is not the whole site"
@@ -282,10 +281,6 @@ def _unique(values: Iterable[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
 
-def _words(values: Iterable[str]) -> tuple[str, ...]:
-    return _unique(word for value in values for word in value.split(" ") if word)
-
-
 def _seconds(text: str | int | None, least: int, most: int) -> int | None:
     if text is None:
         return None
@@ -299,32 +294,5 @@ def _seconds(text: str | int | None, least: int, most: int) -> int | None:
 
 
 def _sector(wanted: Registration) -> str | None:
-    """The host that pairwise names belong to: given, or the one of all redirect URIs (Core 8.1, OP-70)."""
-    if not wanted.is_pairwise and wanted.sector is None:
-        return None
-    sector = wanted.sector
-    if sector is None:
-        try:
-            hosts = {
-                urlsplit(uri).hostname for uri in (*wanted.redirect_uris, *([wanted.site] if wanted.site else []))
-            }
-        except ValueError:
-            hosts = set()
-        sector = hosts.pop() if len(hosts) == 1 else None
-    if sector is None:
-        raise ValueError("pairwise names need a sector, since the redirect URIs do not have one host")
-    if len(sector) > MAX_NAME or not re.fullmatch(HOST, sector):
-        raise ValueError(f"sector {sector[:99]!a} is no host in lower-case ASCII")
-    return sector
-
-
-def _allowed(pattern: str) -> str:
-    """A rule of who may use an app: an address in its normal form, or ``*@domain``."""
-    local, at, domain = pattern.rpartition("@")
-    try:
-        normal = parse_email(f"{'anybody' if local == '*' else local}{at}{domain}").value
-    except InvalidInput:
-        normal = "*"
-    if re.search(r"[*?\[\]]", normal):
-        raise ValueError(f"{pattern[:99]!a} is neither an address nor *@domain")
-    return f"*@{normal.rpartition('@')[2]}" if local == "*" else normal
+    is_pairwise = wanted.is_pairwise or wanted.sector is not None
+    return sector_of(wanted.sector, filter(None, [*wanted.redirect_uris, wanted.site])) if is_pairwise else None

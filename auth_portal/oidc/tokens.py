@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, cast
@@ -18,8 +18,15 @@ from auth_portal.signin.keys import Algorithm
 from auth_portal.signin.tokens import AMR, AccessDraft, TokenIssuer
 from auth_portal.signin.users import Profile
 
+LONGEST_ACCESS_TOKEN = timedelta(hours=1)
+"""What a client may register at most (JWT-07); keys stay published for so long after they last signed."""
 ID_TOKEN_TTL_S = 600
 """An ID token is read once, at the sign-in; nobody needs it for longer."""
+
+
+def lasting_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
+    """What of a request's parameters a grant keeps for its later tokens."""
+    return {name: list(given.get(name, ())) for name in ("userinfo_claims", "id_token_claims", "resources")}
 
 
 @dataclass(frozen=True, slots=True)

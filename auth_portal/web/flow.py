@@ -12,7 +12,8 @@ from urllib.parse import urlsplit
 from flask import Response, g, make_response, redirect, request, url_for
 
 from auth_portal.errors import RequestExpired
-from auth_portal.oidc.clients import Client, origin_of
+from auth_portal.oidc.addresses import origin_of
+from auth_portal.oidc.clients import Client
 from auth_portal.oidc.pending import Pending
 from auth_portal.oidc.requests import AuthorizationRequest
 from auth_portal.settings import LOCALES

@@ -16,10 +16,10 @@ from auth_portal.oidc.codes import AuthorizationCodes
 from auth_portal.oidc.consents import Consents
 from auth_portal.oidc.devices import DeviceCodes
 from auth_portal.oidc.forward_auth import ForwardAuth
-from auth_portal.oidc.inspection import ProtocolServerWithTokens
 from auth_portal.oidc.logout import LogoutReader
 from auth_portal.oidc.pending import PendingRequests
 from auth_portal.oidc.requests import RequestReader
+from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
 from auth_portal.signin.keys import SigningKeys
@@ -60,7 +60,7 @@ class Services:
     consents: Consents
     authorization_codes: AuthorizationCodes
     device_codes: DeviceCodes
-    protocol: ProtocolServerWithTokens
+    protocol: OidcServer
     logouts: LogoutReader
     forward_auth: ForwardAuth
     backchannel: BackChannel

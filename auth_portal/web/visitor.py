@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import secrets
 from datetime import timedelta
 from typing import Any
 
 from flask import Response, get_flashed_messages, make_response, redirect, request, session, url_for
 
+from auth_portal.db import utcnow
+from auth_portal.errors import RequestExpired
+from auth_portal.oidc.devices import DEVICE_CODE_TTL
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import DEVICE_TTL
 from auth_portal.signin.limits import MOST_DEVICES
@@ -17,8 +21,8 @@ from auth_portal.web.devices import device_of
 from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher
 from auth_portal.web.services import services
 
-BACK_TO_DEVICE = "back_to_device"
-"""Set in the signed cookie while somebody signs in to connect a device."""
+_TO_DEVICE = "to_device"
+"""In the signed cookie while somebody signs in to connect a device: until when that counts, in seconds."""
 _BROWSER_LIFETIME = timedelta(days=1)
 _MOST_REGISTRATIONS = 4
 _MAX_SECRET = 64
@@ -33,6 +37,23 @@ def caller_of(secret: str) -> Caller:
 def this_caller() -> Caller:
     """The browser as it is; one that never asked for anything is nobody's caller."""
     return caller_of(get_cookie("browser"))
+
+
+def browser_secret() -> str:
+    """The secret that this browser holds, or a new one for ``keep_browser``."""
+    return get_cookie("browser") or secrets.token_urlsafe(24)
+
+
+def first_visit(endpoint: str, request_id: str) -> Response:
+    """Give a new browser its secret, to which a stored request is bound then, and let it come again.
+
+    Raises RequestExpired where it comes again without: there is no way on without cookies.
+    """
+    if "again" in request.args:
+        raise RequestExpired
+    response = make_response(redirect(url_for(endpoint, request_id=request_id, again=1), 303))
+    keep_browser(response, browser_secret())
+    return response
 
 
 def keep_browser(response: Response, secret: str) -> None:
@@ -93,9 +114,16 @@ def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
     return response
 
 
+def sign_in_for_device() -> Response:
+    """Sign in first, and come back to the page where a device is connected, while its code may live."""
+    session[_TO_DEVICE] = int((utcnow() + DEVICE_CODE_TTL).timestamp())
+    return to("pages.login")
+
+
 def home() -> Response:
     """Where people go whom no app sent: to their account, or back to the page where they connect a device."""
-    return to("oauth_device.device" if session.pop(BACK_TO_DEVICE, False) else "pages_account.account")
+    is_connecting = session.pop(_TO_DEVICE, 0) > utcnow().timestamp()
+    return to("oauth_device.device" if is_connecting else "pages_account.account")
 
 
 def end_browser_session(response: Response) -> Response:

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
 
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from auth_portal.db import utcnow
-from auth_portal.errors import ClientRequestRefused, RequestExpired
+from auth_portal.errors import ClientRequestRefused
 from auth_portal.oidc.clients import Client
-from auth_portal.oidc.dispatch import Step, needs_interaction, next_step
+from auth_portal.oidc.dispatch import Step, granted_scope, needs_interaction, next_step
 from auth_portal.oidc.pending import PUSHED_PREFIX, Pending
 from auth_portal.oidc.requests import AuthorizationFault, AuthorizationRequest, Parameters
 from auth_portal.signin.sessions import LiveSession
@@ -19,7 +18,7 @@ from auth_portal.web.flow import Flow, back_to_dispatcher, mark_browser, open_fl
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.oauth.responses import answer_client, answer_fault
 from auth_portal.web.services import services
-from auth_portal.web.visitor import current_session, keep_browser
+from auth_portal.web.visitor import browser_secret, current_session, first_visit, keep_browser
 
 blueprint = Blueprint("oauth", __name__, url_prefix="/oauth")
 pages = Blueprint("oauth_pages", __name__, url_prefix="/oauth")
@@ -30,18 +29,19 @@ def authorize() -> Response:
     """A client sends somebody (RFC 6749, 4.1.1). Who is signed in and has consented is sent straight back."""
     given = request.args.to_dict(flat=False)
     client = services().requests.client_of(given)
-    if given.get("request_uri", [""])[0].startswith(PUSHED_PREFIX):
-        return _show_pushed(given, client)
+    pushed = _pushed_in(given)
+    if pushed is not None:
+        return _show_pushed(pushed, client)
     try:
         wanted = services().requests.read(given, client)
         session = current_session()
         step = _step(wanted, client, None, session)
         needs_interaction(wanted, step)
         if step == "issue" and session is not None:
-            return _issue(wanted, client, session, has_consented=False)
+            return _issue(wanted, client, None, session)
     except AuthorizationFault as fault:
         return answer_fault(fault)
-    browser = get_cookie("browser") or secrets.token_urlsafe(24)
+    browser = browser_secret()
     request_id = services().pending.create("authorize", client.id, wanted.to_json(), browser)
     response = mark_browser(_go(step, request_id))
     keep_browser(response, browser)
@@ -53,6 +53,9 @@ def authorize_by_post() -> Response:
     """The same by POST: another site's POST carries no cookie of ours, so it is kept, and shown by GET (D6)."""
     given = request.form.to_dict(flat=False)
     client = services().requests.client_of(given)
+    pushed = _pushed_in(given)
+    if pushed is not None:
+        return make_response(redirect(url_for("oauth.authorize", client_id=client.id, request_uri=pushed), 303))
     try:
         wanted = services().requests.read(given, client)
     except AuthorizationFault as fault:
@@ -65,7 +68,7 @@ def authorize_by_post() -> Response:
 def resume(request_id: str) -> Response:
     """Go on with a stored request: to the page that is next, or with the answer to the client."""
     if not get_cookie("browser"):
-        return _first_visit(request_id)
+        return mark_browser(first_visit("oauth.resume", request_id))
     flow = open_flow(request_id)
     if flow.pending.finished_at is not None:
         return _finished_page(flow)
@@ -77,7 +80,7 @@ def resume(request_id: str) -> Response:
             return mark_browser(_go(step, flow.id))
         if not services().pending.finish(flow.id):
             return _finished_page(flow)
-        return _issue(flow.request, flow.client, session, has_consented=flow.pending.consented_at is not None)
+        return _issue(flow.request, flow.client, flow.pending, session)
     except AuthorizationFault as fault:
         services().pending.finish(flow.id)
         return answer_fault(fault)
@@ -143,24 +146,24 @@ def cancel(request_id: str) -> Response:
     return _deny(open_flow(request_id))
 
 
-def _show_pushed(given: Parameters, client: Client) -> Response:
+def _pushed_in(given: Parameters) -> str | None:
+    """The request that the client pushed, if this one only names it. Raises ClientRequestRefused for two of them."""
+    named = given.get("request_uri", ())
+    if not any(name.startswith(PUSHED_PREFIX) for name in named):
+        return None
+    if len(named) > 1:
+        raise ClientRequestRefused(reason="request_uri")
+    return named[0]
+
+
+def _show_pushed(request_uri: str, client: Client) -> Response:
     """Show what the client pushed; from here on it is a stored request like any other (RFC 9126, 4)."""
-    browser = get_cookie("browser") or secrets.token_urlsafe(24)
-    shown = given["request_uri"]
-    request_id = services().pending.take_pushed(shown[0], client.id, browser) if len(shown) == 1 else None
+    browser = browser_secret()
+    request_id = services().pending.take_pushed(request_uri, client.id, browser)
     if request_id is None:
         raise ClientRequestRefused(reason="request_uri")
     response = make_response(redirect(url_for("oauth.resume", request_id=request_id), 303))
     keep_browser(response, browser)
-    return mark_browser(response)
-
-
-def _first_visit(request_id: str) -> Response:
-    """Give a new browser its secret, to which the request is bound then; without cookies there is no way on."""
-    if "again" in request.args:
-        raise RequestExpired
-    response = make_response(redirect(url_for("oauth.resume", request_id=request_id, again=1), 303))
-    keep_browser(response, secrets.token_urlsafe(24))
     return mark_browser(response)
 
 
@@ -170,8 +173,11 @@ def _step(wanted: AuthorizationRequest, client: Client, pending: Pending | None,
     def subject() -> str:
         return services().subjects.subject(client, user_id)
 
-    consent_of: Callable[[], frozenset[str] | None] = lambda: services().consents.find(user_id, client.id)  # noqa: E731
-    return next_step(wanted, client, pending, session, subject, consent_of, utcnow())
+    return next_step(wanted, client, pending, session, subject, _consent_of(user_id, client), utcnow())
+
+
+def _consent_of(user_id: str, client: Client) -> Callable[[], frozenset[str] | None]:
+    return lambda: services().consents.find(user_id, client.id)
 
 
 def _go(step: Step, request_id: str) -> Response:
@@ -181,18 +187,10 @@ def _go(step: Step, request_id: str) -> Response:
     return make_response(redirect(url_for(f"oauth_pages.{step}", request_id=request_id), 303))
 
 
-def _issue(wanted: AuthorizationRequest, client: Client, session: LiveSession, *, has_consented: bool) -> Response:
-    """Answer with a code. Long-lasting access is given only where the person or the operator allowed it (REF-08)."""
-    scopes = list(wanted.scopes)
-    is_offline = False
-    if "offline_access" in scopes:
-        allowed = (
-            frozenset() if has_consented else services().consents.find(session.user.id, client.id) or frozenset()
-        )
-        is_offline = has_consented or "offline_access" in allowed
-        if not is_offline and not client.is_trusted:
-            scopes.remove("offline_access")
-    code = services().authorization_codes.issue(wanted, session, " ".join(scopes), is_offline=is_offline)
+def _issue(wanted: AuthorizationRequest, client: Client, pending: Pending | None, session: LiveSession) -> Response:
+    """Answer with a code."""
+    scope, is_offline = granted_scope(wanted, client, pending, _consent_of(session.user.id, client))
+    code = services().authorization_codes.issue(wanted, session, scope, is_offline=is_offline)
     return answer_client(wanted.answer, {"code": code})
 
 

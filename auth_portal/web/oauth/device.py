@@ -5,15 +5,13 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, make_response, render_template, request, session
 from flask_babel import gettext
 
-from auth_portal.db import utcnow
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.devices import WaitingDevice, plain_user_code, spell_user_code
 from auth_portal.signin.callers import device_words, rough_network, source_network
-from auth_portal.signin.limits import Bucket
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm, UserCodeForm
 from auth_portal.web.services import services
-from auth_portal.web.visitor import BACK_TO_DEVICE, current_session, notice_of_before, to
+from auth_portal.web.visitor import current_session, notice_of_before, sign_in_for_device, to
 
 blueprint = Blueprint("oauth_device", __name__, url_prefix="/device")
 
@@ -22,8 +20,6 @@ _CODE = "device_code"
 _SHOWN = "devices_shown"
 """In the signed cookie: a person's id, and the codes whose devices were shown to that person."""
 _MOST_SHOWN = 4
-_WRONG_CODES = 10
-_HOUR_S = 3_600
 
 
 @blueprint.get("")
@@ -33,8 +29,7 @@ def device() -> Response:
     if given:
         session[_CODE] = given
     if current_session() is None:
-        session[BACK_TO_DEVICE] = True
-        return to("pages.login")
+        return sign_in_for_device()
     return _code_page(UserCodeForm(user_code=session.get(_CODE, "")))
 
 
@@ -46,16 +41,15 @@ def enter() -> Response:
         return device()
     form = UserCodeForm()
     typed = form.user_code.data or ""
-    guess = _take_guess(person)
-    found = _find(typed)
-    if found is None:
+    waiting = services().device_codes.guess(typed, person.user.id, source_network(request.remote_addr))
+    client = _client_of(waiting)
+    if waiting is None or client is None:
         form.user_code.errors = [gettext("There is no device with this code. It may have expired.")]
         return _code_page(form, status=400)
-    _give_back(guess)
     user_code = plain_user_code(typed)
     session[_CODE] = spell_user_code(user_code)
     session[_SHOWN] = [person.user.id, *[user_code, *_shown_to(person)][:_MOST_SHOWN]]
-    return _confirm_page(*found, person, user_code)
+    return _confirm_page(waiting, client, person, user_code)
 
 
 @blueprint.get("/answer")
@@ -75,10 +69,10 @@ def answer() -> Response:
     if person is None:
         return device()
     user_code = plain_user_code(request.form.get("user_code", ""))
-    found = _find(user_code) if user_code in _shown_to(person) else None
-    if found is None:
+    waiting = services().device_codes.find_waiting(user_code) if user_code in _shown_to(person) else None
+    client = _client_of(waiting)
+    if waiting is None or client is None:
         return _done_page("over")
-    waiting, client = found
     session.pop(_CODE, None)
     if request.form.get("answer") != "allow":
         is_first = services().device_codes.answer(waiting, person, is_approved=False)
@@ -93,36 +87,14 @@ def answer() -> Response:
     return _done_page("approved", client)
 
 
-def _find(user_code: str) -> tuple[WaitingDevice, Client] | None:
-    waiting = services().device_codes.find_waiting(user_code)
-    client = services().clients.find(waiting.client_id) if waiting is not None else None
-    return (waiting, client) if waiting is not None and client is not None else None
+def _client_of(waiting: WaitingDevice | None) -> Client | None:
+    return services().clients.find(waiting.client_id) if waiting is not None else None
 
 
 def _shown_to(person: LiveSession) -> list[str]:
     """The codes whose devices were shown to this person in this browser, the newest first."""
     user_id, *codes = session.get(_SHOWN) or [""]
     return codes if user_id == person.user.id else []
-
-
-def _take_guess(person: LiveSession) -> list[Bucket]:
-    """Spend a guess before it is looked at, so that many at once are no more (OP-64). Raises TooManyRequests."""
-    limits, now = services().limits, utcnow()
-    subjects = (f"user:{person.user.id}", f"network:{source_network(request.remote_addr)}")
-    buckets = [limits.bucket("device-codes", subject, _WRONG_CODES, _HOUR_S) for subject in subjects]
-    buckets.sort(key=lambda bucket: bucket.key)
-    with services().engine.begin() as connection:
-        full = [bucket for bucket in buckets if not limits.try_spend(connection, bucket, now)]
-        refusal = limits.refusal(connection, full, now, None)
-        if refusal is not None:
-            raise refusal
-    return buckets
-
-
-def _give_back(guess: list[Bucket]) -> None:
-    """A right code was no guess."""
-    with services().engine.begin() as connection:
-        services().limits.refund(connection, guess)
 
 
 def _code_page(form: UserCodeForm, status: int = 200) -> Response:

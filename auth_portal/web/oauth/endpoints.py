@@ -9,12 +9,12 @@ from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
-from authlib.oauth2.rfc8628 import DEVICE_CODE_GRANT_TYPE
 from flask import Blueprint, Response, request
 
 from auth_portal.errors import ClientRequestRefused, ScopeInsufficient, Unauthenticated
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.devices import DEVICE_CODE_TTL, INTERVAL_S
+from auth_portal.oidc.offers import DEVICE_GRANT
 from auth_portal.oidc.pending import PUSHED_TTL
 from auth_portal.oidc.protocol import ProtocolRequest, Reply, error_reply
 from auth_portal.oidc.requests import AuthorizationFault
@@ -94,7 +94,7 @@ def pushed_authorization_request(form: ProtocolRequest) -> Reply:
 def device_authorization(form: ProtocolRequest) -> Reply:
     """Give a device its codes (RFC 8628, 3.2)."""
     client: Client = services().protocol.authenticate_client(form)
-    if not client.check_grant_type(DEVICE_CODE_GRANT_TYPE):
+    if not client.check_grant_type(DEVICE_GRANT):
         raise UnauthorizedClientError
     wanted = form.form.get("scope") or " ".join(scope for scope in client.scopes if scope != "offline_access")
     scope = client.get_allowed_scope(wanted)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from auth_portal.errors import RequestExpired
@@ -12,7 +10,7 @@ from auth_portal.web.cookies import clear_cookie, get_cookie
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.oauth.responses import send_to
 from auth_portal.web.services import services
-from auth_portal.web.visitor import current_session, end_browser_session, keep_browser
+from auth_portal.web.visitor import browser_secret, current_session, end_browser_session, first_visit, keep_browser
 
 blueprint = Blueprint("oauth_logout", __name__, url_prefix="/oauth")
 pages = Blueprint("oauth_logout_pages", __name__, url_prefix="/oauth")
@@ -36,7 +34,7 @@ def end_session_by_post() -> Response:
 def confirm(request_id: str) -> Response:
     """Ask the person, unless that turns out not to be needed."""
     if not get_cookie("browser"):
-        return _first_visit(request_id)
+        return first_visit("oauth_logout_pages.confirm", request_id)
     wanted = _wanted(request_id)
     session = current_session()
     if wanted.is_certain(session):
@@ -60,19 +58,10 @@ def _handle(wanted: LogoutRequest) -> Response:
         return _sign_out(wanted)
     if session is None:
         return _signed_out_page(wanted)
-    browser = get_cookie("browser") or secrets.token_urlsafe(24)
+    browser = browser_secret()
     request_id = services().pending.create("logout", wanted.client_id, wanted.to_json(), browser)
     response = make_response(redirect(url_for("oauth_logout_pages.confirm", request_id=request_id), 303))
     keep_browser(response, browser)
-    return response
-
-
-def _first_visit(request_id: str) -> Response:
-    if "again" in request.args:
-        raise RequestExpired
-    address = url_for("oauth_logout_pages.confirm", request_id=request_id, again=1)
-    response = make_response(redirect(address, 303))
-    keep_browser(response, secrets.token_urlsafe(24))
     return response
 
 

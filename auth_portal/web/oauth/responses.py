@@ -6,7 +6,7 @@ from urllib.parse import quote, urlencode
 
 from flask import Response, g, make_response, render_template
 
-from auth_portal.oidc.clients import origin_of
+from auth_portal.oidc.addresses import origin_of
 from auth_portal.oidc.requests import Answer, AuthorizationFault
 from auth_portal.web.services import services
 

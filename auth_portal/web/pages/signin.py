@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
-
 from flask import (
     Blueprint,
     Response,
@@ -40,6 +38,7 @@ from auth_portal.web.pages.pressure import pressure_page
 from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
 from auth_portal.web.visitor import (
+    browser_secret,
     caller_of,
     current_session,
     find_registration,
@@ -73,7 +72,7 @@ def login() -> Response:
     response = _login_page(EmailForm(email=_likely_address(flow, session)))
     if not get_cookie("browser"):
         # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
-        keep_browser(response, secrets.token_urlsafe(24))
+        keep_browser(response, browser_secret())
     return response
 
 
@@ -82,7 +81,7 @@ def send_code() -> Response:
     """Send a code to the address, or the same code again."""
     form = EmailForm()
     flow = find_flow()
-    secret = get_cookie("browser") or secrets.token_urlsafe(24)
+    secret = browser_secret()
     proof = request.form.get("proof", "")
     try:
         destination = parse_email(form.email.data or "")
