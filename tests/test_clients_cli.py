@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,14 @@ def test_a_web_app_is_registered_and_works_at_once_in_a_running_portal(app: Flas
     client = find(app, made["client_id"])
     assert client.check_client_secret(made["client_secret"])
     assert client.require_pkce
+
+
+def test_ids_and_secrets_can_be_typed_on_a_command_line(run: Run) -> None:
+    """One that began with a hyphen would be read as an option."""
+    made = create(run)
+    assert re.fullmatch(r"[0-9a-f]{32}", made["client_id"])
+    assert re.fullmatch(r"[0-9a-f]{64}", made["client_secret"])
+    assert re.fullmatch(r"[0-9a-f]{64}", one(run("rotate-secret", made["client_id"], "--json"))["client_secret"])
 
 
 def test_the_table_shows_the_id_and_the_secret_first(app: Flask, run: Run) -> None:

@@ -178,8 +178,8 @@ class ClientService:
 
     def create(self, columns: dict[str, Any], origins: Sequence[str]) -> tuple[str, str | None]:
         """Keep a new client; its id, and its secret where it has one, which is shown this once."""
-        client_id = secrets.token_urlsafe(16)
-        secret = secrets.token_urlsafe(32) if columns["auth_method"] in (None, *SECRET_METHODS) else None
+        client_id = secrets.token_hex(16)
+        secret = secrets.token_hex(32) if columns["auth_method"] in (None, *SECRET_METHODS) else None
         now = utcnow()
         row = {
             **columns,
@@ -205,7 +205,7 @@ class ClientService:
 
     def rotate_secret(self, client_id: str, *, at_once: bool = False) -> str | None:
         """A new secret; the present one stays good for SECRET_OVERLAP unless it leaked. None without a secret."""
-        secret = secrets.token_urlsafe(32)
+        secret = secrets.token_hex(32)
         now = utcnow()
         with self._engine.begin() as connection:
             rotated = connection.execute(
