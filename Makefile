@@ -35,8 +35,9 @@ run: .venv/installed ## start the portal for development on http://127.0.0.1:800
 demo: .venv/installed-demo ## start the portal with three example apps that sign in through it
 	@PORT=$(PORT) $(BIN)/python examples/demo.py
 
+# A worker for each core; the tests of a file stay together, since they share a portal or a browser.
 test: .venv/installed-node ## run all tests, on SQLite and PostgreSQL and in a browser
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses logical --dist loadfile
 
 lint: .venv/installed-dev ## check format, code, types and import rules
 	@$(BIN)/ruff format --check .
