@@ -32,15 +32,16 @@ ROWS = 4_000
 Rows = dict[Any, list[dict[str, Any]]]
 
 
-def fill(engine: Engine) -> None:
+def fill(engine: Engine, *, analyze: bool = True) -> None:
     """Some thousand rows of everything, as a portal has them after a while; the planner is told about them."""
     now = utcnow()
     rows = _of_people(now) | _of_apps(now)
     with engine.begin() as connection:
         for model, values in rows.items():
             connection.execute(insert(model), values)
-    with autocommit(engine).connect() as connection:
-        connection.execute(text("ANALYZE"))
+    if analyze:
+        with autocommit(engine).connect() as connection:
+            connection.execute(text("ANALYZE"))
 
 
 def _of_people(now: datetime) -> Rows:

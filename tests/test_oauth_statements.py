@@ -96,6 +96,7 @@ def visit_everything(app: Flask, outbox: MailSink) -> None:
     stranger.follow(stranger.post("/login", {"email": ADA, "request": request_id}))
     stranger.get("/login/code")
     stranger.get("/register")
+    assert person.get("/account/apps").status_code == 200
     hint = shop.sign_in(person, **offline)["id_token"]
     assert person.client.get("/oauth/logout", query_string={"id_token_hint": hint}).status_code == 200
 

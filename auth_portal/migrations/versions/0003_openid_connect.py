@@ -168,3 +168,7 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('is_offline', sa.Boolean(), server_default=sa.false(), nullable=False))
         batch_op.create_index(batch_op.f('ix_session_parent_id'), ['parent_id'], unique=False, sqlite_where=sa.text('parent_id IS NOT NULL'), postgresql_where=sa.text('parent_id IS NOT NULL'))
 
+    # With the user alone, SQLite reads the primary key from its beginning to find the least of a person's addresses.
+    with op.batch_alter_table('identifier', schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f('ix_identifier_user_id'))
+        batch_op.create_index(batch_op.f('ix_identifier_user_id_channel_value'), ['user_id', 'channel', 'value'], unique=False)
