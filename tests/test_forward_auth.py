@@ -12,7 +12,7 @@ import time_machine
 from flask import Flask
 from sqlalchemy import event
 
-from auth_portal.oidc.forward_auth import header_text
+from auth_portal.oidc.forward_auth import IDENTITY_HEADERS, header_text
 from auth_portal.oidc.registration import Registration
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
@@ -31,7 +31,6 @@ from tests.guarding import (
 )
 from tests.relying import ADA, through_sign_in
 
-IDENTITY = ("Remote-User", "Remote-Name", "Remote-Email", "X-Auth-Request-User", "X-Auth-Request-Email")
 by_proxy = pytest.mark.parametrize("proxy", PROXIES)
 
 
@@ -54,7 +53,7 @@ def test_a_person_signs_in_and_comes_back_to_the_page(app: Flask, ada: BrowserDr
     answer = site.ask("/notes?page=2", method="POST", Sec_Fetch_Mode="cors")
     assert answer.status_code == 200
     assert services_of(app).users.find_by_id(answer.headers["Remote-User"]) is not None
-    assert {name: answer.headers[name] for name in IDENTITY[1:]} == {
+    assert {name: answer.headers[name] for name in IDENTITY_HEADERS[1:]} == {
         "Remote-Name": "Ada Lovelace",
         "Remote-Email": ADA,
         "X-Auth-Request-User": answer.headers["Remote-User"],
@@ -84,7 +83,7 @@ def test_who_is_not_signed_in_is_sent_to_the_portal(make_app: Callable[..., Flas
     assert (wanted["client_id"], wanted["redirect_uri"]) == (client.id, f"{WIKI}{CALLBACK}")
     assert wanted["scope"] == "openid profile email"
     assert list(site.cookies) == [NONCE_COOKIE]
-    assert not {"Strict-Transport-Security", *IDENTITY} & set(answer.headers.keys())
+    assert not {"Strict-Transport-Security", *IDENTITY_HEADERS} & set(answer.headers.keys())
 
 
 NO_PAGE = {

@@ -8,6 +8,7 @@ from itertools import product
 import pytest
 from flask import Flask
 
+from auth_portal.oidc.forward_auth import IDENTITY_HEADERS
 from auth_portal.oidc.guarded import Guarded, NotUnderstood, read_guarded
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
@@ -149,7 +150,7 @@ def test_public_paths_are_for_everybody_and_nothing_else_is(app: Flask, proxy: s
     for method in ("GET", "POST"):
         opened = {path: site.ask(path, method) for path in (*PUBLIC, *PRIVATE)}
         assert [path for path, answer in opened.items() if answer.status_code == 200] == list(PUBLIC)
-        assert not any("Remote-User" in answer.headers for answer in opened.values())
+        assert not any(answer.headers.get(name) for answer in opened.values() for name in IDENTITY_HEADERS)
 
 
 def test_without_public_paths_nothing_is_public(app: Flask) -> None:
@@ -162,7 +163,20 @@ def test_headers_that_a_client_sends_are_not_sent_back(app: Flask) -> None:
     register_site(app, public_paths=("/assets",))
     answer = SiteBrowser(app).ask("/assets/x", Remote_User="root", X_Auth_Request_User="root")
     assert answer.status_code == 200
+    # All are there, or a proxy might leave in place what the browser sent.
+    assert [answer.headers.get(name) for name in IDENTITY_HEADERS] == [""] * 5
     assert "root" not in answer.headers.values()
+
+
+def test_a_web_socket_is_asked_about_like_any_other_call(app: Flask, browser: BrowserDriver) -> None:
+    """Caddy hands the browser's Upgrade on."""
+    register_site(app)
+    site = SiteBrowser(app)
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec_Fetch_Mode": "websocket"}
+    assert site.ask("/live", **upgrade).status_code == 401
+    browser.register("ada@example.com")
+    site.hand_over(browser.get(site.start()).location)
+    assert site.ask("/live", **upgrade).status_code == 200
 
 
 # -- The portal's own host ----------------------------------------------------------------------------------------

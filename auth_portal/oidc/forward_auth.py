@@ -39,6 +39,8 @@ from auth_portal.signin.sessions import GrantDraft, LiveSession, SessionService
 
 SIGN_OUT_PATH = "/.auth-portal/sign-out"
 """Where a guarded site sends people who want to sign out."""
+IDENTITY_HEADERS = ("Remote-User", "Remote-Name", "Remote-Email", "X-Auth-Request-User", "X-Auth-Request-Email")
+"""What a site is told of a person; the last two for apps that were made for oauth2-proxy."""
 _SCOPE = "openid profile email"
 # Proxies give a whole answer's headers 4 KiB, and half of that is the way back.
 _MAX_TARGET = 1_024
@@ -164,14 +166,9 @@ class ForwardAuth:
         user = session.user
         subject = user.id if client is None else self._subjects.subject(client, user.id)
         known = claims_of(user, (session.scope or _SCOPE).split())
-        values = {
-            "Remote-User": subject,
-            "Remote-Name": known.get("name", ""),
-            "Remote-Email": known.get("email", ""),
-            "X-Auth-Request-User": subject,
-            "X-Auth-Request-Email": known.get("email", ""),
-        }
-        return {name: header_text(value) for name, value in values.items()}
+        name, email = known.get("name", ""), known.get("email", "")
+        values = (subject, name, email, subject, email)
+        return {header: header_text(value) for header, value in zip(IDENTITY_HEADERS, values, strict=True)}
 
     def _ask_to_sign_in(self, client: Client, guarded: Guarded, visitor: Visitor) -> Verdict:
         if guarded.method not in ("GET", "HEAD") or not visitor.is_navigation:

@@ -37,8 +37,8 @@ class Walker:
         self.steps: list[str] = []
 
     def get(self, url: str, **headers: str) -> Page:
-        """Open a page."""
-        return self.walk("GET", url, headers)
+        """Open a page. In the names of headers ``_`` stands for a hyphen."""
+        return self.walk("GET", url, {name.replace("_", "-"): value for name, value in headers.items()})
 
     def post(self, page: Page, action: str, fields: dict[str, str]) -> Page:
         """Send a form of a page, with its token."""
@@ -62,11 +62,10 @@ class Walker:
         parts = urlsplit(url)
         jar = self.cookies.setdefault(parts.hostname or "", {})
         cookie = {"Cookie": "; ".join(f"{name}={value}" for name, value in jar.items())} if jar else {}
-        named = {name.replace("_", "-"): value for name, value in (headers or {}).items()}
         connection = http.client.HTTPConnection("127.0.0.1", parts.port or 80, timeout=20)
         try:
             target = f"{parts.path or '/'}{'?' if parts.query else ''}{parts.query}"
-            connection.request(method, target, body, {"Host": parts.netloc, **_PAGE, **cookie, **named})
+            connection.request(method, target, body, {"Host": parts.netloc, **_PAGE, **cookie, **(headers or {})})
             answer = connection.getresponse()
             text = answer.read().decode("utf-8", "replace")
         finally:

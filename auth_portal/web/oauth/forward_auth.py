@@ -10,7 +10,7 @@ from flask import Blueprint, Response, g, request
 from flask_babel import gettext
 
 from auth_portal.errors import RequestExpired, Unauthenticated
-from auth_portal.oidc.forward_auth import SIGN_OUT_PATH, SiteCookie, Verdict, Visitor
+from auth_portal.oidc.forward_auth import IDENTITY_HEADERS, SIGN_OUT_PATH, SiteCookie, Verdict, Visitor
 from auth_portal.oidc.guarded import Guarded, NotUnderstood, read_guarded
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import TABLE
@@ -22,6 +22,8 @@ _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"]
 _PAGES = ("text/html", "application/xhtml+xml", "text/*")
 
 
+# Caddy hands a WebSocket's `Upgrade` on, and to routes such a request is of another kind.
+@blueprint.route("/forward-auth", methods=["GET"], websocket=True, provide_automatic_options=False)
 @blueprint.route("/forward-auth", methods=_METHODS, provide_automatic_options=False)
 def forward_auth() -> Response:
     """Say whether the request that the proxy holds may pass: 200 with who it is, 401, 403, or where to sign in."""
@@ -53,7 +55,8 @@ def _is_navigation() -> bool:
 
 def _answer(guarded: Guarded | None, verdict: Verdict) -> Response:
     if verdict.word == "granted":
-        response = Response(status=200, headers=dict(verdict.identity))
+        # All of them, or Caddy 2.6 tells the app the name of its own variable for one that is missing.
+        response = Response(status=200, headers={**dict.fromkeys(IDENTITY_HEADERS, ""), **verdict.identity})
     elif verdict.word == "sent":
         # nginx fails on anything but yes, 401 and 403; its configuration makes a redirect of this one.
         response = Response(status=401 if guarded and guarded.is_nginx else 303)
