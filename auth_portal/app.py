@@ -105,7 +105,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     configure_engine(engine)
     keyring = KeyRing(settings.secret_keys)
     longest_token = max(settings.access_token_ttl, settings.registration_ttl, LONGEST_ACCESS_TOKEN)
-    keys = SigningKeys(engine, keyring, longest_token)
+    keys = SigningKeys(engine, keyring, longest_token, settings.session_ttl)
     sessions = SessionService(engine, settings, keyring)
     registrations = RegistrationService(engine, settings, keyring, sessions)
     limits = SendLimits(settings, keyring)

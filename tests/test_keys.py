@@ -142,7 +142,10 @@ def test_a_former_key_verifies_until_its_last_token_is_over(node: Made, clock: t
     assert node().post("complete-registration", body, token=pending).status_code == 201
 
 
-def test_a_former_key_is_gone_when_its_last_token_is_over(node: Made, clock: time_machine.Traveller) -> None:
+def test_a_former_key_verifies_only_hints_when_its_last_token_is_over(
+    node: Made, clock: time_machine.Traveller
+) -> None:
+    """Core 3.1.2.1, RPI 2: an ID token comes back as a hint for as long as its session may live."""
     api = node()
     old, identity = published(api), id_token(api)
     new = kids(keys_of(api).rotate())
@@ -150,12 +153,26 @@ def test_a_former_key_is_gone_when_its_last_token_is_over(node: Made, clock: tim
     assert published(node()) == new
     keys_of(node()).rotate()
     assert [keys_of(node()).find(kid) for kid in old] == [None, None]
+    assert services_of(node().app).tokens.read_id_token(identity)["sub"] == "s"
+
+
+def test_a_former_key_is_gone_when_its_last_session_is_over(node: Made, clock: time_machine.Traveller) -> None:
+    api = node()
+    old, identity = published(api), id_token(api)
+    keys_of(api).rotate()
+    clock.shift(LEAD + 31 * 86_400 + 120)
     with pytest.raises(Unauthenticated):
         services_of(node().app).tokens.read_id_token(identity)
+    keys_of(node()).rotate()
     with services_of(api.app).engine.connect() as connection:
         stored = connection.execute(text("SELECT kid FROM signing_key")).scalars().all()
     assert len(stored) == 4
     assert not set(stored) & set(old)
+
+
+@pytest.mark.parametrize("kid", ["x" * 43, "", "\0" * 43, "ü" * 43, "x" * 4_000])
+def test_no_such_key_was_ever_ours(node: Made, kid: str) -> None:
+    assert keys_of(node()).find_former(kid) is None
 
 
 def test_rotating_during_traffic_fails_nobody(node: Made, clock: time_machine.Traveller) -> None:

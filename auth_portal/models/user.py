@@ -27,7 +27,7 @@ class User(Model):
 class Identifier(Model):
     """A proven address or number. The primary key is what keeps two people from sharing one.
 
-    The index has all that ``min(value)`` of a person's addresses needs: with ``user_id`` alone SQLite rather reads the
+    The index has all that ``min(value)`` of a person's addresses needs: with ``user_id`` alone SQLite reads the
     primary key from its beginning until one of that person comes by.
     """
 

@@ -35,8 +35,8 @@ class LogoutRequest:
         return cls(**stored)
 
     def is_certain(self, session: LiveSession | None) -> bool:
-        """Whether the hint is of the session that this browser has, or it has none (RPI 2)."""
-        return self.session_id is not None and (session is None or session.id == self.session_id)
+        """Whether there is nothing to ask: the hint is of this browser's session, or the browser has none (RPI 2)."""
+        return session is None or session.id == self.session_id
 
 
 class LogoutReader:

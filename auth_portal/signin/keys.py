@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import threading
 import time
 from contextlib import suppress
@@ -47,6 +48,7 @@ _RELOAD_AFTER_S = 30.0
 _RELOAD_UNKNOWN_AFTER_S = 1.0
 _MOST_COLLISIONS = 5
 _LEEWAY = timedelta(minutes=1)
+_KID = re.compile(r"[A-Za-z0-9_-]{43}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +79,12 @@ class Key:
 class SigningKeys:
     """The key set of this process, read again from the database every half minute."""
 
-    def __init__(self, engine: Engine, keyring: KeyRing, longest_token_ttl: timedelta) -> None:
+    def __init__(self, engine: Engine, keyring: KeyRing, longest_token_ttl: timedelta, hint_ttl: timedelta) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
         self._keyring = keyring
         self._longest_token_ttl = longest_token_ttl
+        self._hint_ttl = hint_ttl
         self._lock = threading.Lock()
         self._keys: list[Key] = []
         self._read_at = float("-inf")
@@ -101,6 +104,17 @@ class SigningKeys:
             if key.kid == kid:
                 return key
         return next((key for key in self._fresh(_RELOAD_UNKNOWN_AFTER_S) if key.kid == kid), None)
+
+    def find_former(self, kid: str) -> Key | None:
+        """A key that is published no more, but signed ID tokens of sessions that may still live.
+
+        Only for those that come back as hints: whom it concerns is asked anyway, or lives in this browser.
+        """
+        if not _KID.fullmatch(kid):
+            return None
+        with self._autocommit.connect() as connection:
+            row = connection.execute(_FORMER, {"kid": kid, "since": utcnow() - self._hint_ttl}).first()
+        return self._load(row, None) if row is not None else None
 
     def published(self) -> list[Key]:
         """All keys that tokens in circulation may be signed with, the oldest first, as the database has them."""
@@ -145,7 +159,7 @@ class SigningKeys:
                 connection.execute(delete(SigningKey).where(SigningKey.active_from > now))
             retires_at = active_from + self._longest_token_ttl + _LEEWAY
             connection.execute(_RETIRE, {"retires": retires_at, "starts": active_from})
-            connection.execute(delete(SigningKey).where(SigningKey.retires_at <= now))
+            connection.execute(delete(SigningKey).where(SigningKey.retires_at <= now - self._hint_ttl))
             self._reencrypt(connection)
             for generation, algorithm in enumerate(ALGORITHMS, start=first):
                 self._create(connection, generation, active_from, algorithm)
@@ -219,6 +233,7 @@ _ALL = (
     .where(SigningKey.retires_at.is_(None) | (SigningKey.retires_at > bindparam("now")))
     .order_by(SigningKey.active_from, SigningKey.generation)
 )
+_FORMER = select(SigningKey).where(SigningKey.kid == bindparam("kid"), SigningKey.retires_at > bindparam("since"))
 _RETIRE = (
     update(SigningKey)
     .where(SigningKey.retires_at.is_(None), SigningKey.active_from <= bindparam("starts"))

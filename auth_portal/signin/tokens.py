@@ -147,7 +147,10 @@ class TokenIssuer:
         )
 
     def read_id_token(self, token: str) -> dict[str, Any]:
-        """The claims of an ID token of ours, expired ones too (Core 3.1.2.1). Raises Unauthenticated."""
+        """The claims of an ID token of ours that comes back as a hint, expired or not (Core 3.1.2.1).
+
+        Raises Unauthenticated.
+        """
         return self._check(token, _ID, None, ["iss", "sub", "aud", "exp", "iat"], may_be_expired=True)
 
     def check_registration_token(self, token: str) -> str:
@@ -172,7 +175,8 @@ class TokenIssuer:
             if len(token) > _MAX_TOKEN:
                 raise Unauthenticated
             header = jwt.get_unverified_header(token)
-            key = self._keys.find(str(header.get("kid")))
+            kid = str(header.get("kid"))
+            key = self._keys.find(kid) or (self._keys.find_former(kid) if may_be_expired else None)
             if key is None or header.get("typ") != kind or (kind != _ID and key.algorithm != ALGORITHMS[0]):
                 raise Unauthenticated
             claims: dict[str, Any] = jwt.decode(

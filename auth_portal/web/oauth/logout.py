@@ -37,10 +37,8 @@ def confirm(request_id: str) -> Response:
         return first_visit("oauth_logout_pages.confirm", request_id)
     wanted = _wanted(request_id)
     session = current_session()
-    if wanted.is_certain(session):
+    if session is None or wanted.is_certain(session):
         return _end(request_id, wanted)
-    if session is None:
-        return _signed_out_page(wanted)
     client = services().clients.find(wanted.client_id or "")
     page = render_template("pages/logout.html", form=ButtonForm(), client=client, user=session.user)
     return make_response(page)
@@ -53,11 +51,8 @@ def confirmed(request_id: str) -> Response:
 
 
 def _handle(wanted: LogoutRequest) -> Response:
-    session = current_session()
-    if wanted.is_certain(session):
+    if wanted.is_certain(current_session()):
         return _sign_out(wanted)
-    if session is None:
-        return _signed_out_page(wanted)
     browser = browser_secret()
     request_id = services().pending.create("logout", wanted.client_id, wanted.to_json(), browser)
     response = make_response(redirect(url_for("oauth_logout_pages.confirm", request_id=request_id), 303))
