@@ -41,6 +41,7 @@ def rotate(app: Flask, clock: time_machine.Traveller, **how: Any) -> None:
     """Rotate the keys, and wait until the former ones verify no token any more."""
     services_of(app).keys.rotate(**how)
     clock.shift(PUBLISH_LEAD.total_seconds() + 86_400 + 120)
+    services_of(app).keys.published()  # which reads them anew, as this process does by itself each half minute
 
 
 def test_where_nobody_is_signed_in_there_is_nothing_to_ask(shop: RelyingParty, browser: BrowserDriver) -> None:
