@@ -6,9 +6,12 @@ import re
 from urllib.parse import urlsplit
 
 import pytest
+import structlog
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from auth_portal.web import logging
+from tests.conftest import Made
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, CALLBACK, GOODBYE, RelyingParty, ada, answer_in, assert_page, request_id_in, shop
 from tests.support.smtp import MailSink
@@ -137,3 +140,30 @@ def _form_action(answer: TestResponse) -> str:
     found = re.search(r"form-action ([^;]*);", answer.headers["Content-Security-Policy"])
     assert found is not None
     return found[1].strip()
+
+
+def test_the_log_says_what_was_wrong_and_nothing_that_was_sent(
+    make_app: Made, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """OPS: whoever connects an app, or runs the portal, can see which parameter it is."""
+    app = make_app(log_level="info")
+    shop, client = RelyingParty(app), app.test_client(use_cookies=False)
+    monkeypatch.setattr(logging, "log", structlog.get_logger())
+    wrong = {
+        shop.address(redirect_uri="https://evil.example/"): "client_request_refused:redirect_uri",
+        shop.address(client_id="nobody"): "client_request_refused:client_id",
+        shop.address(response_type="token"): "unsupported_response_type",
+        f"/oauth/authorize?client_id={shop.id}&request_uri=urn:ietf:params:oauth:request_uri:x": "request_expired",
+        f"/oauth/logout?client_id={shop.id}&post_logout_redirect_uri=x": (
+            "client_request_refused:post_logout_redirect_uri"
+        ),
+    }
+    with structlog.testing.capture_logs() as lines:
+        pages = [client.get(address) for address in wrong]
+        assert shop.post("/oauth/token", {"grant_type": "x"}).status_code == 400
+        assert shop.exchange("x").status_code == 400
+        assert client.get("/oauth/userinfo").status_code == 401
+    said = [line["error"] for line in lines if line["event"] == "request"]
+    assert said == [*wrong.values(), "unsupported_grant_type", "invalid_grant", "unauthorized"]
+    assert "redirect_uri" in pages[0].text
+    assert "evil.example" not in f"{pages[0].text}{lines}"

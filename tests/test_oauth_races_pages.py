@@ -84,7 +84,7 @@ def test_a_pushed_request_that_many_show_is_shown_once(scene: Scene) -> None:
 
     pages = at_once(20, lambda: scene.open(f"/oauth/authorize?{urlencode(shown)}"))
 
-    assert outcomes(pages) == {(303, False): 1, (400, False): 19}
+    assert outcomes(pages) == {(303, False): 1, (410, False): 19}
 
 
 def test_one_request_that_many_tabs_finish_gives_one_code(scene: Scene) -> None:

@@ -73,25 +73,25 @@ def test_a_pushed_request_is_shown_once(shop: RelyingParty, ada: BrowserDriver) 
     address = pushed(shop)
     ada.get(address)
     again = ada.get(address)
-    assert (again.status_code, again.location) == (400, None)
+    assert (again.status_code, again.location) == (410, None)
 
 
 def test_of_many_who_show_a_request_one_gets_it(app: Flask, shop: RelyingParty) -> None:
     address = pushed(shop)
     clients = [app.test_client() for _ in range(8)]
     answers = in_parallel([lambda client=client: client.get(address).status_code for client in clients])
-    assert sorted(answers) == [303] + [400] * 7
+    assert sorted(answers) == [303] + [410] * 7
 
 
 def test_a_pushed_request_is_over_soon(shop: RelyingParty, ada: BrowserDriver, clock: time_machine.Traveller) -> None:
     address = pushed(shop)
     clock.shift(60)
-    assert ada.get(address).status_code == 400
+    assert ada.get(address).status_code == 410
 
 
 def test_another_client_cannot_show_it(app: Flask, shop: RelyingParty, ada: BrowserDriver) -> None:
     request_uri = push(shop).json["request_uri"]
-    assert ada.get(shown(RelyingParty(app), request_uri)).status_code == 400
+    assert ada.get(shown(RelyingParty(app), request_uri)).status_code == 410
     assert ada.get(shown(shop, request_uri)).status_code == 303
 
 
@@ -190,7 +190,7 @@ def test_a_pushed_request_without_a_page_is_told_what_is_missing(
 @pytest.mark.parametrize("request_uri", [PREFIX, PREFIX + "x", PREFIX + "é", PREFIX + "\0", PREFIX + "x" * 4_000])
 def test_what_was_never_pushed_is_a_page(shop: RelyingParty, ada: BrowserDriver, request_uri: str) -> None:
     answer = ada.get(shown(shop, request_uri))
-    assert (answer.status_code, answer.location) == (400, None)
+    assert (answer.status_code, answer.location) == (410, None)
 
 
 def test_a_pushed_request_may_be_shown_by_post(shop: RelyingParty, ada: BrowserDriver) -> None:

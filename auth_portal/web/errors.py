@@ -164,6 +164,8 @@ def answer(error: errors.PortalError) -> Response:
     if refusal is INTERNAL:
         log.error("refused", kind=type(error).__name__, detail=str(error))
     details = []
+    if isinstance(error, errors.ClientRequestRefused):
+        g.reason = error.reason
     if isinstance(error, errors.InvalidInput):
         details = [f"{field}: {_say(REASONS[reason])}" for field, reason in error.faults.items()]
     response = _render(refusal, details, getattr(error, "retry_after", None))
@@ -227,12 +229,13 @@ def _render(refusal: Refusal, details: list[str] | None = None, retry_after: int
 
 
 def _page(refusal: Refusal, retry_after: int | None) -> Response:
-    g.error = refusal.code
+    g.error = f"{refusal.code}:{g.reason}" if "reason" in g else refusal.code
     page = render_template(
         "pages/error.html",
         title=gettext(_TITLES.get(refusal.status, _("That did not work"))),
         text=gettext(refusal.message),
         request_id=g.get("request_id", ""),
+        reason=g.get("reason"),
         action=(gettext("Go to sign-in"), url_for("pages.login")),
         retry_after=retry_after,
     )

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from flask import Blueprint, Response, make_response, redirect, render_template, request, url_for
 
 from auth_portal.db import utcnow
-from auth_portal.errors import ClientRequestRefused
+from auth_portal.errors import ClientRequestRefused, RequestExpired
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.dispatch import Step, granted_scope, needs_interaction, next_step
 from auth_portal.oidc.pending import PUSHED_PREFIX, Pending
@@ -161,7 +161,7 @@ def _show_pushed(request_uri: str, client: Client) -> Response:
     browser = browser_secret()
     request_id = services().pending.take_pushed(request_uri, client.id, browser)
     if request_id is None:
-        raise ClientRequestRefused(reason="request_uri")
+        raise RequestExpired
     response = make_response(redirect(url_for("oauth.resume", request_id=request_id), 303))
     keep_browser(response, browser)
     return mark_browser(response)

@@ -9,7 +9,7 @@ from typing import Any
 
 from authlib.oauth2 import OAuth2Error
 from authlib.oauth2.rfc6749 import InvalidRequestError, UnauthorizedClientError
-from flask import Blueprint, Response, request
+from flask import Blueprint, Response, g, request
 
 from auth_portal.errors import ClientRequestRefused, ScopeInsufficient, Unauthenticated
 from auth_portal.oidc.clients import Client
@@ -177,7 +177,9 @@ def _bearer_token() -> str:
 
 
 def _json(status: int, body: Any, headers: list[tuple[str, str]]) -> Response:
-    """JSON that nobody keeps (OP-35)."""
+    """JSON that nobody keeps (OP-35). The log and the metrics get its error."""
+    if status >= 400:
+        g.error = body.get("error", "unauthorized")
     response = Response(json.dumps(body), status, content_type="application/json")
     response.headers["Cache-Control"] = "no-store"
     response.headers["Pragma"] = "no-cache"

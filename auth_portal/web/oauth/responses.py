@@ -24,7 +24,8 @@ def answer_client(answer: Answer, parameters: dict[str, str]) -> Response:
 
 
 def answer_fault(fault: AuthorizationFault) -> Response:
-    """Tell the client what was wrong."""
+    """Tell the client what was wrong, and the log."""
+    g.error = fault.error
     return answer_client(fault.answer, {"error": fault.error, "error_description": fault.description})
 
 
