@@ -81,6 +81,8 @@ BAD_CLAIMS: dict[str, dict[str, Any]] = {
     "end_beyond_time": {"exp": 10**40},
     "end_before_time": {"exp": -(10**40)},
     "true_as_end": {"exp": True},
+    "no_number_as_end": {"exp": float("nan")},
+    "endless": {"exp": float("inf")},
     "text_as_end": {"exp": "soon"},
     "issued_in_future": {"iat": NOW + 3_000},
     "text_as_issue": {"iat": "x"},
@@ -96,6 +98,34 @@ def test_an_assertion_with_wrong_claims_is_refused(case: str, app: Flask) -> Non
     """OP-33."""
     for path in ("token", "introspect", "revoke", "par", "device_authorization"):
         assert prove(keyed(app, OUR_EC), OUR_EC, path=path, **BAD_CLAIMS[case]) == (401, "invalid_client")
+
+
+def test_an_assertion_that_lives_too_long_is_told_so(app: Flask) -> None:
+    """OP-33: libraries whose default is an hour fail, and their people should not have to guess why."""
+    client, now = keyed(app, OUR_EC), int(time.time())
+    claims = {"iss": client.id, "sub": client.id, "aud": client.issuer, "exp": now + 3_600, "jti": "a"}
+    form = {"grant_type": "client_credentials", "client_assertion_type": ASSERTION}
+    texts = []
+    for key in (OUR_EC, ec.generate_private_key(ec.SECP256R1())):
+        assertion = jwt.encode(claims, key, "ES256", headers={"kid": "k0"})
+        answer = client.post("/oauth/token", form | {"client_assertion": assertion}, Accept="*/*")
+        assert (answer.status_code, answer.json["error"]) == (401, "invalid_client")
+        texts.append(answer.json["error_description"])
+    assert texts == ["An assertion may live for five minutes at most.", "The client could not be authenticated."]
+
+
+def test_moments_may_have_fractions(app: Flask) -> None:
+    """RFC 7519, 2."""
+    now = time.time()
+    assert prove(keyed(app, OUR_EC), OUR_EC, exp=now + 60.5, iat=now - 0.5, nbf=now - 1.5) == (200, None)
+
+
+@pytest.mark.parametrize("audience", ["", "/oauth/token", "/oauth/par"])
+def test_an_assertion_names_the_portal_or_where_it_is_sent(app: Flask, audience: str) -> None:
+    """RFC 9126, 2."""
+    client = keyed(app, OUR_EC)
+    assert prove(client, OUR_EC, aud=client.issuer + audience) == (200, None)
+    assert prove(client, OUR_EC, aud=[client.issuer + audience], path="par") == (400, "invalid_request")
 
 
 def test_an_assertion_is_good_once_and_for_its_client_only(app: Flask) -> None:

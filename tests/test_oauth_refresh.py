@@ -101,6 +101,16 @@ def test_a_scope_may_be_narrowed_and_is_not_lost(shop: RelyingParty, ada: Browse
     assert shop.userinfo(whole["access_token"]).json["email"] == ADA
 
 
+def test_what_was_left_out_at_the_sign_in_is_left_out_again(shop: RelyingParty, ada: BrowserDriver) -> None:
+    """OP-13, RFC 6749 section 6: many apps repeat the scope that they were configured with."""
+    configured = f"{OFFLINE} roles groups"
+    tokens = shop.sign_in(ada, scope=configured)
+    assert tokens["scope"] == OFFLINE
+    again = shop.refresh(tokens["refresh_token"], scope=configured)
+    assert (again.status_code, again.json["scope"]) == (200, OFFLINE)
+    assert error(shop.refresh(again.json["refresh_token"], scope="roles groups")) == "invalid_scope"
+
+
 def test_a_refreshed_id_token_tells_of_the_same_sign_in(
     shop: RelyingParty, ada: BrowserDriver, clock: time_machine.Traveller
 ) -> None:

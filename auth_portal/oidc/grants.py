@@ -124,11 +124,12 @@ class RefreshGrant(rfc6749.RefreshTokenGrant):  # type: ignore[misc]
         live = self.server.services.sessions.find_refreshed(token, client.id)
         if live is None:
             raise InvalidGrantError()
-        wanted = (self.request.form.get("scope") or live.scope).split()
-        if not set(wanted) <= set(live.scope.split()):
+        # What the client may not have was left out when the grant was made, and many repeat what they asked for then.
+        wanted = client.get_allowed_scope(self.request.form.get("scope") or live.scope)
+        if not wanted or not set(wanted.split()) <= set(live.scope.split()):
             raise InvalidScopeError()
         self.request.client = client
-        self.request.refresh_token = (token, " ".join(dict.fromkeys(wanted)), live)
+        self.request.refresh_token = (token, wanted, live)
 
     def create_token_response(self) -> Reply:
         """Rotate, then make the tokens."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import binascii
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +78,12 @@ class ResourceRefused(OAuth2Error):  # type: ignore[misc]
     error = "invalid_target"
 
 
+class AssertionTooLong(InvalidClientError):  # type: ignore[misc]
+    """A client proved itself by an assertion that lives for longer than OP-33 allows."""
+
+    text = "An assertion may live for five minutes at most."
+
+
 class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
     """Authlib's authorization server on our clients. Knows no web framework: replies are values."""
 
@@ -124,7 +131,8 @@ class ProtocolServer(AuthorizationServer):  # type: ignore[misc]
 
 def error_reply(error: OAuth2Error, *, is_basic: bool) -> Reply:
     """Status and body of an error. A failed authentication is 401, with a challenge where Basic was tried (OP-32)."""
-    body = {"error": error.error, "error_description": _DESCRIPTIONS.get(error.error, "The request was refused.")}
+    text = getattr(error, "text", None) or _DESCRIPTIONS.get(error.error, "The request was refused.")
+    body = {"error": error.error, "error_description": text}
     if error.error != "invalid_client":
         return 400, body, []
     return 401, body, [("WWW-Authenticate", 'Basic realm="token", charset="UTF-8"')] if is_basic else []
@@ -138,7 +146,7 @@ class AssertionAuth(JWTBearerClientAssertion):  # type: ignore[misc]
     def __init__(self, engine: Engine, issuer: str, fetcher: Fetcher) -> None:
         super().__init__()
         self._autocommit = autocommit(engine)
-        self._audiences = [issuer, f"{issuer}/oauth/token"]
+        self._audiences = [issuer, f"{issuer}/oauth/token", f"{issuer}/oauth/par"]
         self._fetcher = fetcher
 
     def __call__(self, find: Any, request: ProtocolRequest) -> Client | None:
@@ -162,7 +170,7 @@ class AssertionAuth(JWTBearerClientAssertion):  # type: ignore[misc]
         return token.claims
 
     def get_audiences(self) -> list[str]:
-        """The portal, or its token endpoint as older clients write it."""
+        """The portal; its token endpoint, as older clients write it; where requests are pushed (RFC 9126, 2)."""
         return self._audiences
 
     def resolve_client_public_key(self, client: Client) -> KeySet:
@@ -174,10 +182,15 @@ class AssertionAuth(JWTBearerClientAssertion):  # type: ignore[misc]
             raise InvalidClientError() from None
 
     def verify_claims(self, claims: Any) -> None:
-        """Authlib's checks, and ours: short-lived."""
+        """Authlib's checks, and ours: short-lived. It knows no fractions of a second (RFC 7519, 2)."""
+        for name in ("exp", "iat", "nbf"):
+            if isinstance(claims.get(name), float) and math.isfinite(claims[name]):
+                claims[name] = int(claims[name])
         expires_at, now = claims.get("exp"), utcnow()
-        if not isinstance(expires_at, int) or expires_at > (now + _ASSERTION_LIFE + _LEEWAY).timestamp():
+        if not isinstance(expires_at, int):
             raise InvalidClientError()
+        if expires_at > (now + _ASSERTION_LIFE + _LEEWAY).timestamp():
+            raise AssertionTooLong()
         super().verify_claims(claims)
 
     def validate_jti(self, claims: Any, jti: Any) -> bool:
