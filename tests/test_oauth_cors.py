@@ -33,11 +33,13 @@ def spa(app: Flask) -> RelyingParty:
     return RelyingParty(app, [ORIGIN], auth_method="none")
 
 
-def call(app: Flask, method: str, path: str, origin: str, **options: Any) -> TestResponse:
+def call(
+    app: Flask, method: str, path: str, origin: str, ahead: str = "POST", named: str = "authorization", **options: Any
+) -> TestResponse:
     """A script of this origin calls, or its browser asks first whether it may."""
     headers = {"Origin": origin, "Sec-Fetch-Site": "cross-site"}
     if method == "OPTIONS":
-        headers |= {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization"}
+        headers |= {"Access-Control-Request-Method": ahead, "Access-Control-Request-Headers": named}
     return app.test_client().open(path, method=method, headers=headers, **options)
 
 
@@ -74,6 +76,10 @@ def test_no_other_page_may(app: Flask, spa: RelyingParty, endpoint: str, origin:
 def test_what_is_public_is_for_every_page(app: Flask, path: str) -> None:
     answer = call(app, "GET", path, FOREIGN[0])
     assert cors_of(answer) == {"Access-Control-Allow-Origin": "*"}
+    asked = call(app, "OPTIONS", path, FOREIGN[0], ahead="GET", named="x-requested-with")
+    allowed = cors_of(asked)
+    assert (allowed["Access-Control-Allow-Origin"], allowed["Access-Control-Allow-Methods"]) == ("*", "GET")
+    assert allowed["Access-Control-Allow-Headers"] == "x-requested-with"
 
 
 @pytest.mark.parametrize("path", CLOSED)

@@ -10,6 +10,7 @@ from auth_portal import schema
 from auth_portal.db import UNAVAILABLE, utcnow
 from auth_portal.settings import LOCALES
 from auth_portal.signin.keys import JWKS_MAX_AGE
+from auth_portal.web.security import readable_everywhere
 from auth_portal.web.services import services
 
 blueprint = Blueprint("operations", __name__)
@@ -35,11 +36,11 @@ def readyz() -> tuple[Response, int]:
 
 
 @blueprint.get("/.well-known/jwks.json")
+@readable_everywhere
 def jwks() -> Response:
     """The public keys that verify our tokens (RFC 7517)."""
     response = jsonify(services().tokens.jwks())
     response.headers["Cache-Control"] = f"public, max-age={int(JWKS_MAX_AGE.total_seconds())}"
-    response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 

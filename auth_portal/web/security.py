@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from flask import Blueprint, Flask, Request, Response, current_app, g, request
 from flask.sessions import SecureCookieSession, SecureCookieSessionInterface
-from flask_cors import CORS
+from flask_cors import CORS, cross_origin
 from flask_wtf.csrf import CSRFError, CSRFProtect
 from itsdangerous import BadSignature
 from werkzeug.middleware.proxy_fix import ProxyFix
@@ -34,6 +34,8 @@ _HEADERS = {
 _OPEN_DOORS = "DOORS_OPEN_TO_OTHER_SITES"
 
 csrf = CSRFProtect()
+readable_everywhere = cross_origin(send_wildcard=True, methods=["GET"], max_age=3_600)
+"""For documents that pages of every site may read, whatever headers they send (OP-26)."""
 
 
 class FormSessions(SecureCookieSessionInterface):

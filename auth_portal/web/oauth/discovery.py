@@ -9,6 +9,7 @@ from flask import Blueprint, Response, abort
 
 from auth_portal.delivery.colors import stylesheet
 from auth_portal.oidc.metadata import metadata
+from auth_portal.web.security import readable_everywhere
 from auth_portal.web.services import services
 
 blueprint = Blueprint("discovery", __name__)
@@ -18,16 +19,17 @@ _HOUR_S = 3_600
 
 @blueprint.get("/.well-known/openid-configuration")
 @blueprint.get("/.well-known/oauth-authorization-server")
+@readable_everywhere
 def configuration() -> Response:
     """One document at both addresses (OP-46)."""
     response = Response(json.dumps(metadata(services().settings)), content_type="application/json")
     response.headers["Cache-Control"] = f"public, max-age={_HOUR_S}"
-    response.headers["Access-Control-Allow-Origin"] = "*"
     response.headers["Cross-Origin-Resource-Policy"] = "cross-origin"
     return response
 
 
 @blueprint.get("/.well-known/oauth-authorization-server/<path:issuer_path>")
+@readable_everywhere
 def configuration_of_path(issuer_path: str) -> Response:
     """The same where the issuer has a path, which RFC 8414 puts at the end."""
     if urlsplit(services().settings.public_url).path.strip("/") != issuer_path.strip("/"):
