@@ -68,7 +68,7 @@ def test_every_option_ends_up_in_the_client(app: Flask, run: Run, tmp_path: Path
         *("--api-identifier", "urn:api:own", "--id-token-alg", "ES256", "--access-token-ttl", "5m"),
         *("--refresh-token-ttl", "90d", "--logo", str(tmp_path / "logo.png"), "--color", "#AABBCC"),
         *("--site", "https://wiki.example", "--allow", "*@example.com", "--allow", "Bob@Example.org"),
-        *("--public-path", "/assets", "--cors-origin", "https://pages.example"),
+        *("--public-path", "/assets", "--cors-origin", "https://pages.example", "--claims-in-id-token"),
     )
     client = find(app, made["client_id"])
     assert (client.is_trusted, client.require_pkce, client.require_pushed) == (True, False, False)
@@ -80,6 +80,7 @@ def test_every_option_ends_up_in_the_client(app: Flask, run: Run, tmp_path: Path
     assert made["grant_types"] == ["authorization_code", "urn:ietf:params:oauth:grant-type:device_code"]
     assert (client.resources, client.api_identifier) == (("urn:api:a", "urn:api:b"), "urn:api:own")
     assert (client.id_token_algorithm, client.access_token_ttl) == ("ES256", 300)
+    assert client.claims_in_id_token
     assert (client.refresh_token_ttl, client.has_logo, client.color) == (90 * 86_400, True, "#aabbcc")
     assert (client.homepage, client.site) == ("https://app.example/", "https://wiki.example")
     assert client.access.allow == ("*@example.com", "bob@example.org")

@@ -78,6 +78,19 @@ def test_userinfo_tells_what_the_scopes_release(
     assert body == told
 
 
+@pytest.mark.parametrize("wanted", [True, False])
+def test_an_app_that_reads_only_the_id_token_is_told_there(app: Flask, ada: BrowserDriver, wanted: bool) -> None:
+    """Core 5.4: the claims of the granted scopes, no others; also after a refresh."""
+    shop = RelyingParty(app, claims_in_id_token=wanted)
+    tokens = shop.sign_in(ada, scope="openid email offline_access")
+    for answer in (tokens, shop.refresh(tokens["refresh_token"]).json):
+        claims = shop.claims(answer["id_token"])
+        assert claims.get("email") == (ADA if wanted else None)
+        assert "name" not in claims
+    narrowed = shop.refresh(answer["refresh_token"], scope="openid").json
+    assert "email" not in shop.claims(narrowed["id_token"])
+
+
 def test_claims_are_told_where_they_were_asked_for(app: Flask, ada: BrowserDriver) -> None:
     """OP-42: also after a refresh. Unknown ones change nothing."""
     shop = RelyingParty(app)

@@ -40,6 +40,7 @@ class Client(Model):
     is_trusted: Mapped[bool]
     require_pkce: Mapped[bool]
     require_pushed: Mapped[bool]
+    claims_in_id_token: Mapped[bool] = mapped_column(default=False)
     id_token_algorithm: Mapped[str] = mapped_column(String(10))
     sector: Mapped[str | None] = mapped_column(String(255))
     access_token_ttl: Mapped[int | None] = mapped_column(Integer)

@@ -66,6 +66,7 @@ class Client(ClientMixin):  # type: ignore[misc]
     is_trusted: bool = False
     require_pkce: bool = True
     require_pushed: bool = False
+    claims_in_id_token: bool = False
     id_token_algorithm: str = "RS256"  # noqa: S105  an algorithm, no password
     sector: str | None = None
     access_token_ttl: int | None = None
@@ -259,6 +260,7 @@ def _client(row: AnyRow) -> Client:
         is_trusted=row.is_trusted,
         require_pkce=row.require_pkce,
         require_pushed=row.require_pushed,
+        claims_in_id_token=row.claims_in_id_token,
         id_token_algorithm=row.id_token_algorithm,
         sector=row.sector,
         access_token_ttl=row.access_token_ttl,

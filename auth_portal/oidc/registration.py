@@ -70,6 +70,7 @@ class Registration:
     is_trusted: bool = False
     require_pkce: bool = True
     require_pushed: bool = False
+    claims_in_id_token: bool = False
     id_token_algorithm: str = "RS256"  # noqa: S105  an algorithm, no password
     is_pairwise: bool = False
     sector: str | None = None
@@ -127,9 +128,10 @@ class Registration:
         if faults:
             raise RegistrationRefused(faults)
         hand_over = [f"{self.site}{HAND_OVER_PATH}"] if self.site else []
-        same = ("backchannel_logout_uri", "jwks_uri", "api_identifier", "require_pkce", "require_pushed", "homepage")
+        same = ("backchannel_logout_uri", "jwks_uri", "api_identifier", "homepage", "id_token_algorithm", "site")
+        flags = ("require_pkce", "require_pushed", "claims_in_id_token")
         columns = {
-            **{name: getattr(self, name) for name in (*same, "id_token_algorithm", "site")},
+            **{name: getattr(self, name) for name in (*same, *flags)},
             "name": self.name.strip(),
             "redirect_uris": list(_unique([*self.redirect_uris, *hand_over])),
             "post_logout_redirect_uris": list(_unique(self.post_logout_redirect_uris)),

@@ -113,6 +113,8 @@ class ClientTokens:
     def _id_token(self, client: Client, granted: Granted, subject: str, access_token: str) -> str:
         algorithm = cast(Algorithm, client.id_token_algorithm)
         now = int(utcnow().timestamp())
+        # Core 5.4 has the scopes' claims at userinfo only; some apps never ask there.
+        told = granted.scope.split() if client.claims_in_id_token else ()
         claims = {
             "iss": self._issuer.issuer,
             "sub": subject,
@@ -124,7 +126,7 @@ class ClientTokens:
             "acr": ACR,
             "amr": AMR,
             "at_hash": _half_hash(access_token),
-            **claims_of(granted.user, (), granted.id_token_claims),
+            **claims_of(granted.user, told, granted.id_token_claims),
         }
         if granted.nonce is not None:
             claims["nonce"] = granted.nonce

@@ -30,6 +30,7 @@ def upgrade() -> None:
     sa.Column('is_trusted', sa.Boolean(), nullable=False),
     sa.Column('require_pkce', sa.Boolean(), nullable=False),
     sa.Column('require_pushed', sa.Boolean(), nullable=False),
+    sa.Column('claims_in_id_token', sa.Boolean(), nullable=False),
     sa.Column('id_token_algorithm', sa.String(length=10), nullable=False),
     sa.Column('sector', sa.String(length=255), nullable=True),
     sa.Column('access_token_ttl', sa.Integer(), nullable=True),
