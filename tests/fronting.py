@@ -6,8 +6,6 @@ import itertools
 import json
 import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -104,12 +102,6 @@ def documented(language: str, changes: dict[str, str]) -> str:
         assert block.count(text) == 1, text
         block = block.replace(text, change)
     return str(block)
-
-
-def register(portal: PortalProcess, *options: str) -> None:
-    """Register a site, as an operator does while the portal runs."""
-    command = [sys.executable, "-m", "auth_portal.cli", "client", "create", "--name", "Wiki", *options]
-    subprocess.run(command, cwd=ROOT, env=portal.env, check=True, capture_output=True)
 
 
 def someone() -> str:

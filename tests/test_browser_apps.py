@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import itertools
-import json
-import os
 import re
-import subprocess
-import sys
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import parse_qs, urlencode, urlsplit
@@ -17,9 +13,10 @@ from playwright.sync_api import Browser, BrowserContext, Page, Request, expect
 
 from tests.conftest import environment
 from tests.support.letters import code_in, text_of
-from tests.support.portal import ROOT, PortalProcess
+from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 from tests.support.receiver import Receiver, Reply
+from tests.support.relying_apps import register
 from tests.support.smtp import MailSink
 
 _numbers = itertools.count()
@@ -49,14 +46,7 @@ def site() -> Iterator[Receiver]:
 def client_id(portal: PortalProcess, site: Receiver) -> str:
     """The app, registered while the portal runs, as an operator does it."""
     words = ["--name", "Demo Shop", "--color", "#8a3ffc", "--redirect-uri", f"{site.url}/callback", "--no-pkce"]
-    done = subprocess.run(
-        [sys.executable, "-m", "auth_portal.cli", "client", "create", *words, "--json"],
-        cwd=ROOT,
-        env={**os.environ, **portal.env},
-        capture_output=True,
-        check=True,
-    )
-    return str(json.loads(done.stdout)["client_id"])
+    return str(register(portal, *words)["client_id"])
 
 
 @pytest.fixture
@@ -105,7 +95,7 @@ def ask(page: Page, email: str) -> None:
     page.wait_for_url("**/login/code**")
 
 
-def register(page: Page) -> None:
+def complete(page: Page) -> None:
     """Complete the form, and allow the app."""
     page.wait_for_url("**/register**")
     page.locator("[name=first_name]").fill("Ada")
@@ -132,7 +122,7 @@ def test_several_tabs_each_finish_with_their_own_request(
     ask(first, email)
     ask(second, email)
     second.locator("[name=code]").fill(code_in(outbox.sent_to(email)[-1]))
-    register(second)
+    complete(second)
     assert answer_at(second, site)["state"] == "two"
     first.reload()
     assert answer_at(first, site)["state"] == "one"
@@ -155,7 +145,7 @@ def test_a_closed_tab_and_the_letters_link_lead_back_to_the_app(
     page = person.new_page()
     page.goto("/register")
     expect(page.locator(".toward")).to_contain_text("Demo Shop")
-    register(page)
+    complete(page)
     assert answer_at(page, site)["state"] == "lost"
 
 
@@ -170,7 +160,7 @@ def test_a_resend_and_a_changed_address_keep_the_way_back(
     page.get_by_role("button", name="Send again").click()
     expect(page.locator(".notice")).to_contain_text("same code")
     page.locator("[name=code]").fill(code_in(outbox.sent_to(email)[-1]))
-    register(page)
+    complete(page)
     assert answer_at(page, site)["state"] == "patient"
 
 
@@ -182,7 +172,7 @@ def test_an_answer_that_is_posted_goes_by_itself(
     page.goto(send(state="posted", response_mode="form_post"))
     ask(page, email)
     page.locator("[name=code]").fill(code_in(outbox.sent_to(email)[-1]))
-    register(page)
+    complete(page)
     assert answer_at(page, site) == {}
     posted = next(asked for asked in reversed(site.asked) if asked.method == "POST")
     assert posted.fields["state"] == ["posted"]
@@ -198,7 +188,7 @@ def test_going_back_after_the_end_says_that_it_is_done(
     page.goto(send(state="done"))
     ask(page, email)
     page.locator("[name=code]").fill(code_in(outbox.sent_to(email)[-1]))
-    register(page)
+    complete(page)
     answer_at(page, site)
     request = next(asked.url for asked in visited if "/oauth/consent/" in asked.url)
     page.goto(request)

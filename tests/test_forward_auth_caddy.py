@@ -16,12 +16,12 @@ from tests.fronting import (
     documented,
     echoing,
     email,
-    register,
     told,
 )
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 from tests.support.proxies import CaddyProcess, ProxyUnavailable
+from tests.support.relying_apps import register
 from tests.support.smtp import MailSink
 from tests.support.walker import Walker
 
@@ -45,7 +45,9 @@ def edge(tmp_path_factory: pytest.TempPathFactory, sink: MailSink) -> Iterator[E
     settings = environment(f"sqlite:///{directory}/portal.db", sink.url, public_url=f"http://127.0.0.1:{port}")
     with echoing(app_port), PortalProcess(settings, port=port) as portal:
         bye = f"{wiki}/assets/bye"
-        register(portal, "--site", wiki, "--public-path", "/assets/", "--post-logout-redirect-uri", bye)
+        register(
+            portal, "--name", "Wiki", "--site", wiki, "--public-path", "/assets/", "--post-logout-redirect-uri", bye
+        )
         changes = {
             "wiki.example {": f"{wiki} {{\n\tbind 127.0.0.1",
             "127.0.0.1:8000": portal.url.removeprefix("http://"),

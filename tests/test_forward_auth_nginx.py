@@ -18,13 +18,13 @@ from tests.fronting import (
     documented,
     echoing,
     email,
-    register,
     someone,
     told,
 )
 from tests.support.portal import PortalProcess
 from tests.support.ports import free_port
 from tests.support.proxies import NginxProcess, ProxyUnavailable
+from tests.support.relying_apps import register
 from tests.support.smtp import MailSink
 from tests.support.walker import Walker
 
@@ -56,8 +56,8 @@ def edge(tmp_path_factory: pytest.TempPathFactory, sink: MailSink) -> Iterator[E
         (directory / "files" / name).write_text(f"<title>{name}</title>", "utf-8")
     settings = environment(f"sqlite:///{directory}/portal.db", sink.url, public_url=f"http://127.0.0.1:{port}")
     with echoing(app_port), PortalProcess(settings, port=port) as portal:
-        register(portal, "--site", wiki, "--allow", "*@example.com", "--public-path", "/assets/")
-        register(portal, "--site", files)
+        register(portal, "--name", "Wiki", "--site", wiki, "--allow", "*@example.com", "--public-path", "/assets/")
+        register(portal, "--name", "Wiki", "--site", files)
         of_files = documented_server(files, files_port, portal, app_port)
         of_files = re.sub(
             r"location / \{.*?\n    \}", f"location / {{ root {directory}/files; }}", of_files, flags=re.S

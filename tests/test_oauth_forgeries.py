@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable
 
 import jwt
-import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from flask import Flask
@@ -14,8 +13,9 @@ from jwt.algorithms import ECAlgorithm
 
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.forging import DEEP, encoded, rewritten
-from tests.relying import ADA, GOODBYE, RelyingParty, answer_in
-from tests.support.smtp import MailSink
+from tests.relying import GOODBYE, RelyingParty, ada, answer_in, shop
+
+__all__ = ["ada", "shop"]
 
 OUR_EC = ec.generate_private_key(ec.SECP256R1())
 OUR_RSA = rsa.generate_private_key(65_537, 2_048)
@@ -74,20 +74,6 @@ def forgeries(token: str, app: Flask) -> dict[str, str]:
         "one_byte": ".",
         "dots": "..",
     }
-
-
-@pytest.fixture
-def shop(app: Flask) -> RelyingParty:
-    """A confidential, trusted app."""
-    return RelyingParty(app)
-
-
-@pytest.fixture
-def ada(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """Somebody who is signed in."""
-    person = BrowserDriver(app, outbox)
-    person.register(ADA)
-    return person
 
 
 def test_no_forged_access_token_opens_anything(

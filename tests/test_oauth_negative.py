@@ -10,8 +10,10 @@ from flask import Flask
 from werkzeug.test import TestResponse
 
 from tests.drivers import BrowserDriver
-from tests.relying import ADA, CALLBACK, DEVICE_GRANT, RelyingParty, answer_in
+from tests.relying import CALLBACK, DEVICE_GRANT, RelyingParty, ada, answer_in, shop
 from tests.support.smtp import MailSink
+
+__all__ = ["ada", "shop"]
 
 MARK = "Zq7xMark"
 NASTY: dict[str, bytes] = {
@@ -41,20 +43,6 @@ POSTED = (
 )
 ENDPOINTS = ("token", "introspect", "revoke", "par", "device_authorization")
 GRANTS = ("authorization_code", "refresh_token", "client_credentials", DEVICE_GRANT)
-
-
-@pytest.fixture
-def shop(app: Flask) -> RelyingParty:
-    """A confidential, trusted app."""
-    return RelyingParty(app)
-
-
-@pytest.fixture
-def ada(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """Somebody who is signed in."""
-    person = BrowserDriver(app, outbox)
-    person.register(ADA)
-    return person
 
 
 def assert_told_nothing(answer: TestResponse, what: object) -> None:
