@@ -29,6 +29,7 @@ from auth_portal.oidc.subjects import Subjects
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
@@ -42,14 +43,29 @@ from auth_portal.signin.site_ledger import SiteLedger
 from auth_portal.signin.tokens import TokenIssuer
 from auth_portal.signin.users import UserService
 from auth_portal.web import operations
+from auth_portal.web.api import account as api_account
+from auth_portal.web.api import addresses as api_addresses
 from auth_portal.web.api import auth
+from auth_portal.web.api import leaving as api_leaving
+from auth_portal.web.api import sessions as api_sessions
 from auth_portal.web.assets import init_assets
 from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
 from auth_portal.web.oauth import authorize, device, discovery, endpoints, forward_auth, logout
-from auth_portal.web.pages import account, links, mailbox, signin
+from auth_portal.web.pages import (
+    account,
+    activity,
+    addresses,
+    confirm,
+    leaving,
+    links,
+    mailbox,
+    sessions,
+    signin,
+    terms,
+)
 from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
 
@@ -61,6 +77,14 @@ PROTOCOL_DOORS = (
     forward_auth.blueprint,
 )
 """What clients, other sites and proxies may post to: no form of ours, so no CSRF token."""
+
+
+API_DOORS = tuple(door.blueprint for door in (auth, api_account, api_sessions, api_addresses, api_leaving))
+"""The JSON API: proves itself by a token, so its calls carry no CSRF token."""
+PAGES = tuple(
+    page.blueprint
+    for page in (signin, links, account, confirm, sessions, addresses, activity, leaving, terms, device)
+)
 
 
 def create_app(settings: Settings | None = None) -> Flask:
@@ -119,6 +143,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     upkeep = Background()
     site = SiteLedger(engine, settings, upkeep.later)
     entry = EntryService(engine, settings, sessions, registrations, notices)
+    guesses = GuessService(engine, settings, keyring, notices)
     tokens = TokenIssuer(settings, keys)
     users = UserService(engine)
     clients = ClientService(engine)
@@ -143,7 +168,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         limits=limits,
         site_ledger=site,
         proofs=proofs,
-        otp=OtpService(engine, settings, keyring, limits, site, proofs, entry, notices, deliverer, background.later),
+        otp=OtpService(engine, settings, keyring, limits, site, proofs, guesses, entry, deliverer, background.later),
         links=LinkService(engine, keyring, entry),
         clients=clients,
         subjects=subjects,
@@ -166,11 +191,11 @@ def _build_services(app: Flask, settings: Settings) -> Services:
 def _register_doors(app: Flask) -> None:
     services: Services = app.extensions["auth_portal"]
     settings = services.settings
-    csrf.exempt(auth.blueprint)
+    for door in API_DOORS:
+        csrf.exempt(door)
     for door in PROTOCOL_DOORS:
         open_to_other_sites(app, door)
-    pages = (signin.blueprint, links.blueprint, account.blueprint, authorize.pages, logout.pages, device.blueprint)
-    for blueprint in (auth.blueprint, *PROTOCOL_DOORS, *pages, operations.blueprint):
+    for blueprint in (*API_DOORS, *PROTOCOL_DOORS, *PAGES, authorize.pages, logout.pages, operations.blueprint):
         app.register_blueprint(blueprint)
     if services.mailbox is not None:
         app.register_blueprint(mailbox.blueprint)

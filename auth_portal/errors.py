@@ -8,6 +8,8 @@
     ├── Unauthenticated         no token, or a dead one
     ├── ScopeInsufficient       the token is good, but for something else
     ├── AccountSuspended        the code was right, the user may not sign in
+    ├── ReauthenticationRequired  the sign-in is too long ago for this
+    ├── NotFound                there is no such thing, or not of this person
     ├── ClientUnknown           the given client id names no client
     ├── ClientRequestRefused    an app's request cannot be answered to that app
     ├── RequestExpired          an app's request is over, unknown, or another browser's
@@ -66,6 +68,14 @@ class ScopeInsufficient(PortalError):
 
 class AccountSuspended(PortalError):
     """The person proved the address but the user is suspended. Said only after a right code."""
+
+
+class ReauthenticationRequired(PortalError):
+    """The session is good, but its person must type a code again before this (SES-15)."""
+
+
+class NotFound(PortalError):
+    """There is no such thing, or it is somebody else's: one answer for both."""
 
 
 class ClientUnknown(PortalError):

@@ -55,7 +55,7 @@ def _of_people(now: datetime) -> Rows:
             for n in numbers
         ],
         Identifier: [
-            {"channel": "email", "value": f"p{n}@example.com", "user_id": f"u{n}", "verified_at": now}
+            {"channel": "email", "value": f"p{n}@example.com", "user_id": f"u{n}", "rank": 0, "verified_at": now}
             for n in numbers
         ],
         Registration: [

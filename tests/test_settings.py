@@ -134,6 +134,7 @@ SECRETS = {
     "secret_key_fallbacks": "hunter2,hunter2",
     "database_url": "mysql://user:hunter2@host/name",
     "mail_url": "smtps://user:hunter2@,hunter2://x",
+    "sms_url": "hunter2://x",
 }
 
 

@@ -18,7 +18,7 @@ PREFIX = "AUTH_PORTAL_"
 ROOT = Path(__file__).resolve().parent.parent.parent
 """The checkout: ``static``, ``templates`` and ``instance`` lie beside the package."""
 
-SECRET_FIELDS = ("secret_key", "secret_key_fallbacks", "database_url", "mail_url")
+SECRET_FIELDS = ("secret_key", "secret_key_fallbacks", "database_url", "mail_url", "sms_url")
 
 
 class SettingsError(Exception):

@@ -84,6 +84,17 @@ class Settings(BaseModel):
         description="Relays, comma-separated, tried in order: `smtp://`, `smtp+starttls://` or `smtps://`, "
         "each with `[user:password@]host[:port]`. Unset in development: the mailbox at `/dev/mailbox`.",
     )
+    sms_url: Words = Field(
+        (),
+        repr=False,
+        description="SMS gateways, comma-separated, tried in order: `https+webhook://`, `twilio://` or `netgsm://`, "
+        "see docs/phone.md. Unset: in development the mailbox at `/dev/mailbox`, in production no sign-in by phone.",
+    )
+    default_region: str = Field(
+        "TR",
+        pattern=r"^[A-Z]{2}$",
+        description="Country (ISO 3166) of numbers that are typed without a country code.",
+    )
     mail_from: str = Field("", description="Sender of every letter: `Name <address>` or an address.")
     signup: Literal["open", "closed"] = Field(
         "open", description="`closed`: only known users get a code; strangers get a letter that says so."
@@ -204,6 +215,11 @@ class Settings(BaseModel):
     def is_development(self) -> bool:
         """Whether codes may be shown and mail may be caught."""
         return self.env == "development"
+
+    @property
+    def has_sms(self) -> bool:
+        """Whether codes can go to phones."""
+        return bool(self.sms_url) or self.is_development
 
     @property
     def is_https(self) -> bool:

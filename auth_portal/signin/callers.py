@@ -30,6 +30,16 @@ class Caller:
     devices: tuple[str, ...] = ()
 
     @property
+    def may_guess_elsewhere(self) -> bool:
+        """Whether it may try its code at a challenge that another network asked for."""
+        return self.key.startswith("network:")
+
+    @property
+    def is_session(self) -> bool:
+        """Whether it is a signed-in person who proves one more address (see ``session_caller``)."""
+        return self.key.startswith("session:")
+
+    @property
     def is_browser(self) -> bool:
         """Whether the caller is bound by a cookie (and a success opens a browser session)."""
         return self.key.startswith("browser:")
@@ -45,6 +55,14 @@ class Caller:
         """An API caller at this client address."""
         network = source_network(address)
         return cls(f"network:{network}", network, device)
+
+
+def session_caller(session_id: str, caller: Caller) -> Caller:
+    """A signed-in person who proves one more address or number.
+
+    Such a challenge is the session's alone: no code of a sign-in counts for it, and its code signs nobody in.
+    """
+    return Caller(f"session:{session_id}", caller.network, caller.device)
 
 
 def device_words(device: str, translate: Callable[[str], str]) -> str | None:
@@ -65,6 +83,17 @@ def rough_network(network: str) -> str | None:
     if parsed.version == 4:
         return f"{str(parsed.network_address).rpartition('.')[0]}.x"
     return str(parsed)
+
+
+@lru_cache(maxsize=1_024)
+def coarse_network(network: str) -> str:
+    """A source network as kept for long: a /24 or a /48 (PRIV-05); empty where it is not known."""
+    try:
+        parsed = ipaddress.ip_network(network)
+    except ValueError:
+        return ""
+    prefix = min(parsed.prefixlen, 24 if parsed.version == 4 else 48)
+    return str(parsed.supernet(new_prefix=prefix))
 
 
 @lru_cache(maxsize=1_024)

@@ -136,7 +136,7 @@ _NEWEST_OWN = (
     .scalar_subquery()
 )
 TAKE_OWN = Prepared(_TAKE.where(Table.id == _NEWEST_OWN))
-TAKE_BROWSER = Prepared(_TAKE.where(_BY_CALLER, _BY_ID))
+TAKE_BOUND = Prepared(_TAKE.where(_BY_CALLER, _BY_ID))
 TAKE_HANDLE = Prepared(_TAKE.where(_BY_ID, Table.caller.startswith("network:", autoescape=True)))
 _OTHER = aliased(Table)
 _NEWEST_FOREIGN = (

@@ -177,13 +177,14 @@ class Statements:
     ) -> Attempt | None:
         """Take one of the holder's attempts at a live challenge; None where none is left (OTP-08).
 
-        An API caller that has the handle is the holder wherever it calls from; a browser must hold the cookie.
+        An API caller that has the handle is the holder wherever it calls from; a browser must hold the cookie, a
+        signed-in session be the one that asked.
         """
         values = _owner(destination, caller) | _moments(now) | {"length": length, "loose": int(challenge_id is None)}
         if challenge_id is None:
             row = sql.TAKE_OWN.first(connection, values)
             return Attempt("network", *row) if row else None
-        held = sql.TAKE_BROWSER if caller.startswith("browser:") else sql.TAKE_HANDLE
+        held = sql.TAKE_HANDLE if caller.startswith("network:") else sql.TAKE_BOUND
         row = held.first(connection, values | {"given_id": challenge_id})
         return Attempt("holder", *row) if row else None
 

@@ -13,6 +13,7 @@ from auth_portal.errors import AccountSuspended, CodeRefused, PortalError
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.events import Actor, record
 from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.registration import PendingRegistration, RegistrationService
 from auth_portal.signin.sessions import OpenedSession, SessionService
@@ -60,14 +61,18 @@ class EntryService:
         self, connection: Connection, destination: Destination, caller: Caller
     ) -> tuple[OpenedSession | PendingRegistration | PortalError, bool]:
         """What is opened, and whether on a new device. A refusal is returned, not raised: the proof stays used."""
-        arriving = find_arriving(connection, destination, caller.device)
+        arriving = find_arriving(connection, destination, caller)
         if arriving is not None:
-            user, has_used_device = arriving
+            user = arriving.user
             if user.is_suspended:
                 return AccountSuspended(), False
-            opened = self._sessions.open_session(connection, user, caller)
+            opened = self._sessions.open_session(
+                connection, user, caller, destination.channel, knows_browser=arriving.knows_browser
+            )
+            facts = {"channel": destination.channel}
+            record(connection, "signed_in", Actor.of(caller), user.id, session_id=opened.id, facts=facts)
             # A browser is known by its cookie, anything else by its words only.
-            return opened, opened.device_secret is not None if caller.is_browser else not has_used_device
+            return opened, not (arriving.knows_browser if caller.is_browser else arriving.has_used_device)
         if self._is_closed:
             return CodeRefused(), False
         return self._registrations.start(connection, destination, caller), False

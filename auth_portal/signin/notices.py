@@ -19,6 +19,7 @@ from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import SendLimits, account_key
 from auth_portal.signin.users import Profile, find_user
@@ -77,19 +78,22 @@ class NoticeService:
 
         self._later(job)
 
-    def tell_wrong_code(self, destination: Destination, length: int, *, is_last: bool) -> None:
+    def tell_wrong_code(self, destination: Destination, length: int, caller: Caller, *, is_last: bool) -> None:
         """A wrong code of this length was typed: told at most once a day, and only where that was the last guess at a
         code, or spent what the account affords of its shortest ones, so that the next are longer.
 
-        The work is the same whether the destination has a user (OTP-21).
+        Each is noted for the user, if there is one. The work is the same whether there is (OTP-21).
         """
         now = utcnow()
+        actor = Actor.of(caller)
 
         def job() -> None:
             with autocommit(self._engine).connect() as connection:
                 user = find_user(connection, destination)
                 account = user.id if user else account_key(self._keyring, destination)
                 is_spent = self._is_spent(connection, account, length, now)
+                if user is not None:
+                    record(connection, "code_refused", actor, user.id, outcome="refused", facts={"length": length})
             if not (is_last or is_spent) or not self._may_send("wrong-codes", account, _WRONG_CODES_A_DAY):
                 return
             if user is not None and not user.is_suspended:

@@ -12,24 +12,24 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Literal, Protocol
 
 from sqlalchemy import Connection, Engine
 
 from auth_portal.background import Later
 from auth_portal.db import autocommit, utcnow
-from auth_portal.errors import CodeRefused, InvalidInput, ResendTooSoon
+from auth_portal.errors import ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.codes import codes_match, derive_code
+from auth_portal.signin.codes import derive_code
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.flood import alias_bucket, open_shared
+from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import Bucket, SendLimits, Spent
 from auth_portal.signin.links import link_of, not_me_link_of
-from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import OpenedSession
@@ -51,7 +51,10 @@ class AskingApp:
 
 @dataclass(frozen=True, slots=True)
 class CodeLetter:
-    """What a code's letter tells. ``link`` signs in without typing; ``not_me`` stops the code; ``app`` asked."""
+    """What a code's letter tells. ``link`` signs in without typing; ``not_me`` stops the code; ``app`` asked.
+
+    ``purpose``: the code signs in, or proves one more address or number of somebody who is signed in (OTP-31).
+    """
 
     destination: Destination
     code: str
@@ -62,6 +65,7 @@ class CodeLetter:
     link: str | None
     not_me: str
     app: AskingApp | None = None
+    purpose: Literal["sign_in", "add_address"] = "sign_in"
 
 
 class Deliverer(Protocol):
@@ -113,8 +117,8 @@ class OtpService:
         limits: SendLimits,
         site: SiteLedger,
         proofs: ProofOfWork,
+        guesses: GuessService,
         entry: EntryService,
-        notices: NoticeService,
         deliverer: Deliverer,
         later: Later,
     ) -> None:
@@ -125,12 +129,11 @@ class OtpService:
         self._limits = limits
         self._site = site
         self._proofs = proofs
+        self._guesses = guesses
         self._entry = entry
-        self._notices = notices
         self._deliverer = deliverer
         self._later = later
         self._statements = challenges.Statements(engine.dialect.name, settings, keyring.code_key_ids)
-        self._usual_length = min(settings.code_lengths)
         self.code_lengths = settings.code_lengths
         """Every length that a code may have."""
 
@@ -176,25 +179,10 @@ class OtpService:
     ) -> OpenedSession | PendingRegistration:
         """Open a session for the user behind a right code, or a registration for a new person.
 
-        The attempt is committed before the code is compared: nothing gives a guess back. Raises CodeRefused,
-        AccountSuspended, or InvalidInput for a code of another length than the caller's (OTP-28).
+        Raises CodeRefused, AccountSuspended, or InvalidInput for a code of another length than the caller's (OTP-28).
         """
-        attempt = self._take_attempt(destination, caller, challenge_id, len(code), utcnow())
-        now = utcnow()
-        # Looked at again after the commit: once a challenge is over, the ledger counts what was taken by then, and
-        # nothing may be evaluated that it could have missed.
-        if attempt is None or attempt.expires_at <= now:
-            raise CodeRefused
-        expected = derive_code(self._keyring, attempt.key_id, attempt.seed, attempt.code_length)
-        if not codes_match(expected, code):
-            self._notices.tell_wrong_code(destination, len(code), is_last=not attempt.attempts_left)
-            raise CodeRefused(attempts_left=attempt.attempts_left)
-        return self._entry.enter(
-            destination,
-            caller,
-            lambda connection: self._statements.consume(connection, attempt, utcnow()),
-            is_suspicious=attempt.attempts >= 4 or attempt.code_length > self._usual_length,
-        )
+        guess = self._guesses.guess(destination, code, caller, challenge_id)
+        return self._entry.enter(destination, caller, guess.consume, is_suspicious=guess.is_suspicious)
 
     def find_challenge(self, caller: Caller, challenge_id: str | None = None) -> challenges.Challenge | None:
         """What a browser waits for: this challenge of its own, or its newest one."""
@@ -215,7 +203,7 @@ class OtpService:
                 account=spent.account,
                 key_id=self._keyring.code_key_id,
                 attempts=self._settings.code_attempts,
-                foreign_attempts=0 if caller.is_browser else FOREIGN_ATTEMPTS,
+                foreign_attempts=FOREIGN_ATTEMPTS if caller.may_guess_elsewhere else 0,
                 now=now,
                 expires_at=now + self._settings.code_ttl,
                 resend_before=now - self._settings.resend_after,
@@ -283,9 +271,10 @@ class OtpService:
             link=link_of(self._settings, self._keyring, challenge.seed) if caller.is_browser else None,
             not_me=not_me_link_of(self._settings, self._keyring, challenge.seed),
             app=app,
+            purpose="add_address" if caller.is_session else "sign_in",
         )
         try:
-            if self._settings.signup == "open" or opened.is_known:
+            if self._settings.signup == "open" or opened.is_known or caller.is_session:
                 self._deliverer.send_code(letter)
             else:
                 self._deliverer.send_no_account(letter)
@@ -301,20 +290,6 @@ class OtpService:
             earlier = challenge.sent_at - self._settings.resend_after
             self._statements.withdraw(connection, challenge, earlier, utcnow())
             self._limits.refund(connection, opened.buckets)
-
-    def _take_attempt(
-        self, destination: Destination, caller: Caller, challenge_id: str | None, length: int, now: datetime
-    ) -> challenges.Attempt | None:
-        with self._autocommit.connect() as connection:
-            taken = self._statements.take_attempt(connection, destination, caller.key, challenge_id, length, now)
-            if taken is not None:
-                return taken
-            waited_for = self._statements.live_length(connection, destination, caller.key, challenge_id, now)
-            if waited_for not in (None, length):
-                raise InvalidInput(code="not_a_code")
-            if challenge_id is None and not caller.is_browser:
-                taken = self._statements.take_foreign_attempt(connection, destination, caller.key, length, now)
-        return taken
 
     def _get_code(self, challenge: challenges.Challenge) -> str:
         code = derive_code(self._keyring, challenge.key_id, challenge.seed, challenge.code_length)

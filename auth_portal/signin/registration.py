@@ -23,6 +23,7 @@ from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.limits import account_key, lock_ledger
 from auth_portal.signin.sessions import OpenedSession, SessionService
@@ -128,14 +129,15 @@ class RegistrationService:
                 former = account_key(self._keyring, Destination(proof.channel, proof.destination))
                 lock_ledger(connection, former, now)
                 user = {"id": user_id, "first_name": first_name, "last_name": last_name, "locale": locale}
-                dates = {"created_at": now, "terms_accepted_at": now, "suspended_at": None}
+                dates = {"created_at": now, "terms_accepted_at": now}
                 connection.execute(insert(User), user | dates)
                 connection.execute(insert(Identifier), _identifier(proof, user_id))
                 # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
                 for adopt in _ADOPT_LEDGER:
                     connection.execute(adopt, {"former": former, "user_id": user_id})
-                profile = Profile(user_id, first_name, last_name, proof.destination, locale, now)
-                return self._sessions.open_session(connection, profile, caller)
+                profile = _profile(proof, user_id, first_name, last_name, locale, now)
+                record(connection, "registered", Actor.of(caller), user_id, facts={"channel": proof.channel})
+                return self._sessions.open_session(connection, profile, caller, proof.channel)
         except IntegrityError as error:
             raise AlreadyRegistered from error
 
@@ -145,11 +147,18 @@ class RegistrationService:
         return AlreadyRegistered() if completed_at else Unauthenticated()
 
 
+def _profile(proof: AnyRow, user_id: str, first_name: str, last_name: str, locale: str, now: datetime) -> Profile:
+    is_email = proof.channel == "email"
+    email, phone = (proof.destination, None) if is_email else (None, proof.destination)
+    return Profile(user_id, first_name, last_name, locale, now, email=email, phone=phone)
+
+
 def _identifier(proof: AnyRow, user_id: str) -> dict[str, Any]:
     return {
         "channel": proof.channel,
         "value": proof.destination,
         "user_id": user_id,
+        "rank": 0,
         "verified_at": proof.created_at,
     }
 

@@ -18,7 +18,7 @@ from auth_portal.errors import Unauthenticated
 from auth_portal.models import Session
 from auth_portal.settings import Settings
 from auth_portal.signin import session_sql as sql
-from auth_portal.signin.callers import Caller
+from auth_portal.signin.callers import Caller, coarse_network
 from auth_portal.signin.devices import remember_device
 from auth_portal.signin.endings import END_GRANT, end_client_grants, end_sessions, is_over, lock_live
 from auth_portal.signin.keyring import KeyRing, digest
@@ -92,8 +92,13 @@ class SessionService:
         self._idle_ttl = settings.session_idle_ttl
         self._api_ttl = settings.refresh_token_ttl
 
-    def open_session(self, connection: Connection, user: Profile, caller: Caller) -> OpenedSession:
-        """Open a session in the caller's transaction; a browser gets a cookie, an API device a refresh token."""
+    def open_session(
+        self, connection: Connection, user: Profile, caller: Caller, channel: str, *, knows_browser: bool = False
+    ) -> OpenedSession:
+        """Open a session in the caller's transaction; a browser gets a cookie, an API device a refresh token.
+
+        ``channel``: how the code came. ``knows_browser``: it holds a device secret of this user already.
+        """
         now = utcnow()
         secret = secrets.token_urlsafe(32)
         session_id = secrets.token_hex(16)
@@ -104,6 +109,9 @@ class SessionService:
             "secret_hash": digest(secret) if caller.is_browser else None,
             "client_id": PORTAL_CLIENT,
             "device": caller.device,
+            "network": coarse_network(caller.network),
+            "channel": channel,
+            "created_at": now,
             "authenticated_at": now,
             "last_seen_at": now,
             "expires_at": expires_at,
@@ -115,10 +123,10 @@ class SessionService:
         }
         sql.INSERT_SESSION.run(connection, row)
         device_secret = None
-        if caller.is_browser:
-            device_secret = remember_device(connection, user.id, caller)
-        else:
+        if not caller.is_browser:
             self._store_refresh_token(connection, secret, session_id, now)
+        elif not knows_browser:
+            device_secret = remember_device(connection, user.id)
         return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret, device_secret)
 
     def open_grant(self, connection: Connection, draft: GrantDraft, *, is_refreshable: bool) -> str | None:
@@ -131,6 +139,9 @@ class SessionService:
             "secret_hash": digest(secret) if draft.has_secret else None,
             "client_id": draft.client_id,
             "device": draft.device,
+            "network": "",
+            "channel": "",
+            "created_at": now,
             "authenticated_at": draft.authenticated_at,
             "last_seen_at": now,
             "expires_at": now + draft.ttl,

@@ -2,101 +2,117 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, exists, func, select, update
+from sqlalchemy import ColumnElement, Connection, Engine, Label, String, and_, bindparam, exists, select, update
+from sqlalchemy.orm import aliased
 
 from auth_portal.db import AnyRow, autocommit, utcnow
-from auth_portal.models import Identifier, Session, User
+from auth_portal.models import Identifier, KnownDevice, Session, User
 from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.callers import Caller
 from auth_portal.signin.endings import end_sessions
+from auth_portal.signin.limits import device_values
 
 
 @dataclass(frozen=True, slots=True)
 class Profile:
-    """A user as the person sees it."""
+    """A user as the person sees it. ``email`` and ``phone`` are the main ones; ``fields`` the portal's own.
+
+    ``erase_at``: the person asked for deletion, and until then may take that back.
+    """
 
     id: str
     first_name: str
     last_name: str
-    email: str | None
     locale: str
     created_at: datetime
-    is_suspended: bool = False
+    terms_version: str = ""
+    suspended_at: datetime | None = None
+    erase_at: datetime | None = None
+    fields: Mapping[str, Any] | None = None
+    email: str | None = None
+    phone: str | None = None
+
+    @property
+    def is_suspended(self) -> bool:
+        """Whether an operator refuses this user."""
+        return self.suspended_at is not None
 
 
-_EMAIL = (
-    select(func.min(Identifier.value))
-    .where(Identifier.user_id == User.id, Identifier.channel == "email")
-    .scalar_subquery()
-    .label("email")
-)
-USER_COLUMNS = (
-    User.id,
-    User.first_name,
-    User.last_name,
-    User.locale,
-    User.created_at,
-    User.suspended_at,
-    _EMAIL,
-)
-"""What ``profile_of`` reads."""
+def _main(channel: str, label: str) -> Label[str]:
+    """The person's main address or number."""
+    of_user = and_(Identifier.user_id == User.id, Identifier.channel == channel, Identifier.rank == 0)
+    return select(Identifier.value).where(of_user).scalar_subquery().label(label)
 
-_BY_DESTINATION = Prepared(
-    select(*USER_COLUMNS[:-1], Identifier.value.label("email"))
-    .join(Identifier, Identifier.user_id == User.id)
-    .where(Identifier.channel == bindparam("channel"), Identifier.value == bindparam("value"))
+
+USER_COLUMNS: tuple[ColumnElement[Any], ...] = (
+    *(getattr(User, field.name) for field in fields(Profile)[:-2]),
+    _main("email", "email"),
+    _main("sms", "phone"),
 )
-_ARRIVING = Prepared(
-    select(
-        *USER_COLUMNS[:-1],
-        Identifier.value.label("email"),
-        exists()
-        .where(Session.user_id == User.id, Session.device == bindparam("device"))
-        .correlate(User)
-        .label("has_used_device"),
+"""What a profile is made of, in its order."""
+_NAMES = tuple(field.name for field in fields(Profile))
+_HAS_USED_DEVICE = (
+    exists()
+    .where(Session.user_id == User.id, Session.device == bindparam("device"))
+    .correlate(User)
+    .label("has_used_device")
+)
+_KNOWS_BROWSER = (
+    exists()
+    .where(
+        KnownDevice.user_id == User.id,
+        KnownDevice.secret_hash.in_([bindparam(name, type_=String) for name in device_values(())]),
+        KnownDevice.expires_at > bindparam("now"),
     )
-    .join(Identifier, Identifier.user_id == User.id)
-    .where(Identifier.channel == bindparam("channel"), Identifier.value == bindparam("value"))
+    .correlate(User)
+    .label("knows_browser")
+)
+_OWN = aliased(Identifier)
+_OF_DESTINATION = (_OWN.channel == bindparam("channel"), _OWN.value == bindparam("value"))
+_BY_DESTINATION = Prepared(select(*USER_COLUMNS).join(_OWN, _OWN.user_id == User.id).where(*_OF_DESTINATION))
+_ARRIVING = Prepared(
+    select(_HAS_USED_DEVICE, _KNOWS_BROWSER, *USER_COLUMNS)
+    .join(_OWN, _OWN.user_id == User.id)
+    .where(*_OF_DESTINATION)
 )
 _BY_ID = select(*USER_COLUMNS).where(User.id == bindparam("user_id"))
 _NEWEST = select(*USER_COLUMNS).order_by(User.created_at.desc(), User.id).limit(bindparam("most"))
 
 
 def profile_of(row: AnyRow) -> Profile:
-    """The profile that a row of ``USER_COLUMNS`` says."""
-    return Profile(
-        id=row.id,
-        first_name=row.first_name,
-        last_name=row.last_name,
-        email=row.email,
-        locale=row.locale,
-        created_at=row.created_at,
-        is_suspended=row.suspended_at is not None,
-    )
+    """The profile that a row with ``USER_COLUMNS`` says."""
+    return Profile(*(getattr(row, name) for name in _NAMES))
 
 
 def find_user(connection: Connection, destination: Destination) -> Profile | None:
     """The user who proved this destination, if there is one."""
-    values = {"channel": destination.channel, "value": destination.value}
-    row = _BY_DESTINATION.first(connection, values)
-    if row is None:
-        return None
-    user_id, first_name, last_name, locale, created_at, suspended_at, email = row
-    return Profile(user_id, first_name, last_name, email, locale, created_at, suspended_at is not None)
+    row = _BY_DESTINATION.first(connection, {"channel": destination.channel, "value": destination.value})
+    return None if row is None else Profile(*row)
 
 
-def find_arriving(connection: Connection, destination: Destination, device: str) -> tuple[Profile, bool] | None:
-    """The user who proved this destination, and whether a device of these words was used before."""
-    values = {"channel": destination.channel, "value": destination.value, "device": device}
-    row = _ARRIVING.first(connection, values)
+@dataclass(frozen=True, slots=True)
+class Arriving:
+    """A user at the door: whether a device of these words was used before, and whether this browser is known."""
+
+    user: Profile
+    has_used_device: bool
+    knows_browser: bool
+
+
+def find_arriving(connection: Connection, destination: Destination, caller: Caller) -> Arriving | None:
+    """The user who proved this destination, and what is known of the device."""
+    values = {"channel": destination.channel, "value": destination.value, "device": caller.device, "now": utcnow()}
+    row = _ARRIVING.first(connection, values | device_values(caller.devices))
     if row is None:
         return None
-    user_id, first_name, last_name, locale, created_at, suspended_at, email, has_used_device = row
-    profile = Profile(user_id, first_name, last_name, email, locale, created_at, suspended_at is not None)
-    return profile, bool(has_used_device)
+    has_used_device, knows_browser, *columns = row
+    return Arriving(Profile(*columns), bool(has_used_device), bool(knows_browser))
 
 
 class UserService:

@@ -54,6 +54,13 @@ TABLE: dict[type[Exception], Refusal] = {
     errors.AccountSuspended: Refusal(
         403, "account_suspended", "Hesap kullanıma kapalı", _("This account is closed for use.")
     ),
+    errors.ReauthenticationRequired: Refusal(
+        403,
+        "reauthentication_required",
+        "Forbidden",
+        _("Your sign-in is more than ten minutes ago. Please enter a code first."),
+    ),
+    errors.NotFound: Refusal(404, "not_found", "Resource not found", _("There is nothing here.")),
     errors.ClientUnknown: Refusal(404, "client_unknown", "Resource not found", _("There is nothing here.")),
     errors.ClientRequestRefused: Refusal(
         400,

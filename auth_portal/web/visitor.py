@@ -6,11 +6,10 @@ import secrets
 from datetime import timedelta
 from typing import Any
 
-from flask import Response, get_flashed_messages, make_response, redirect, request, session, url_for
+from flask import Response, current_app, get_flashed_messages, make_response, redirect, request, session, url_for
 
 from auth_portal.db import utcnow
 from auth_portal.errors import RequestExpired
-from auth_portal.oidc.devices import DEVICE_CODE_TTL
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import DEVICE_TTL
 from auth_portal.signin.limits import MOST_DEVICES
@@ -21,8 +20,9 @@ from auth_portal.web.devices import device_of
 from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher
 from auth_portal.web.services import services
 
-_TO_DEVICE = "to_device"
-"""In the signed cookie while somebody signs in to connect a device: until when that counts, in seconds."""
+_ONWARD = "onward"
+"""In the signed cookie while somebody signs in to reach a page of ours: its endpoint, and until when that counts."""
+_ONWARD_TTL = timedelta(hours=1)
 _BROWSER_LIFETIME = timedelta(days=1)
 _MOST_REGISTRATIONS = 4
 _MAX_SECRET = 64
@@ -114,16 +114,22 @@ def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
     return response
 
 
-def sign_in_for_device() -> Response:
-    """Sign in first, and come back to the page where a device is connected, while its code may live."""
-    session[_TO_DEVICE] = int((utcnow() + DEVICE_CODE_TTL).timestamp())
+def sign_in_for(endpoint: str) -> Response:
+    """Sign in first, and come back to this page of ours."""
+    remember_onward(endpoint)
     return to("pages.login")
 
 
+def remember_onward(endpoint: str) -> None:
+    """Let the next sign-in lead to this page, which needs no values. Only we write it: the cookie is signed."""
+    session[_ONWARD] = [endpoint, int((utcnow() + _ONWARD_TTL).timestamp())]
+
+
 def home() -> Response:
-    """Where people go whom no app sent: to their account, or back to the page where they connect a device."""
-    is_connecting = session.pop(_TO_DEVICE, 0) > utcnow().timestamp()
-    return to("oauth_device.device" if is_connecting else "pages_account.account")
+    """Where people go whom no app sent: to the page that they signed in for, or to their account."""
+    endpoint, until = session.pop(_ONWARD, None) or ("", 0)
+    is_good = until > utcnow().timestamp() and endpoint in current_app.view_functions
+    return to(endpoint if is_good else "pages_account.account")
 
 
 def end_browser_session(response: Response) -> Response:

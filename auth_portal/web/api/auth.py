@@ -1,24 +1,19 @@
-"""Signing in by JSON: send a code, verify it, register, refresh, sign out, read and change the profile."""
+"""Signing in by JSON: send a code, verify it, register, refresh, sign out."""
 
 from __future__ import annotations
 
-from typing import Any
-
-from flask import Blueprint, Response, g, request
+from flask import Blueprint, Response, g
 
 from auth_portal.db import utcnow
 from auth_portal.errors import ClientUnknown, InvalidInput
-from auth_portal.settings import LOCALES
 from auth_portal.signin.addresses import parse_email
-from auth_portal.signin.callers import Caller
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration, parse_name
-from auth_portal.signin.sessions import LiveSession, OpenedSession
+from auth_portal.signin.sessions import OpenedSession
 from auth_portal.signin.tokens import AccessDraft
-from auth_portal.signin.users import Profile
 from auth_portal.web.api import inputs
+from auth_portal.web.api.bearer import bearer_token, current_session, this_caller, user_json
 from auth_portal.web.apps import app_of
-from auth_portal.web.devices import device_of
 from auth_portal.web.envelope import JsonObject, envelope, wire_time
 from auth_portal.web.i18n import letter_locale
 from auth_portal.web.services import services
@@ -37,7 +32,7 @@ def send_otp_email() -> Response:
         if client is None:
             raise ClientUnknown
         app = app_of(client)
-    sent = services().otp.send_code(destination, _caller(), letter_locale(body.locale), app=app)
+    sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
     g.code_length = sent.code_length
     data: JsonObject = {
         "email": destination.value,
@@ -57,7 +52,7 @@ def login_otp_email() -> Response:
     body = inputs.parse_body(inputs.VerifyCode)
     destination = parse_email(body.email)
     code = parse_code(body.code, services().otp.code_lengths)
-    opened = services().otp.verify_code(destination, code, _caller(), body.challenge_id)
+    opened = services().otp.verify_code(destination, code, this_caller(), body.challenge_id)
     if isinstance(opened, PendingRegistration):
         return envelope(200, _registration_json(opened))
     return envelope(200, _tokens_json(opened))
@@ -66,7 +61,7 @@ def login_otp_email() -> Response:
 @blueprint.post("/complete-registration")
 def complete_registration() -> Response:
     """Make the user behind a registration token, and sign in."""
-    registration_id = services().tokens.check_registration_token(inputs.bearer_token())
+    registration_id = services().tokens.check_registration_token(bearer_token())
     body = inputs.parse_body(inputs.CompleteRegistration)
     if not body.accept_terms:
         raise InvalidInput(acceptTerms="not_accepted")
@@ -75,7 +70,7 @@ def complete_registration() -> Response:
         first_name=parse_name(body.first_name, "firstName"),
         last_name=parse_name(body.last_name, "lastName"),
         locale=letter_locale(body.locale),
-        caller=_caller(),
+        caller=this_caller(),
     )
     return envelope(201, _tokens_json(opened))
 
@@ -90,42 +85,8 @@ def refresh_token() -> Response:
 @blueprint.post("/logout")
 def logout() -> Response:
     """End the session of the access token."""
-    services().sessions.end_session(_session().id)
+    services().sessions.end_session(current_session().id)
     return envelope(200, {})
-
-
-@blueprint.get("/me")
-def me() -> Response:
-    """The profile of the signed-in person."""
-    return envelope(200, _user_json(_session().user))
-
-
-@blueprint.patch("/me")
-def update_me() -> Response:
-    """Change names or language of the signed-in person."""
-    session = _session()
-    body = inputs.parse_body(inputs.UpdateProfile)
-    changes = {}
-    if body.first_name is not None:
-        changes["first_name"] = parse_name(body.first_name, "firstName")
-    if body.last_name is not None:
-        changes["last_name"] = parse_name(body.last_name, "lastName")
-    if body.locale is not None:
-        if body.locale not in LOCALES:
-            raise InvalidInput(locale="malformed")
-        changes["locale"] = body.locale
-    services().users.update_profile(session.user.id, **changes)
-    return envelope(200, _user_json(services().sessions.get_by_id(session.id).user))
-
-
-def _caller() -> Caller:
-    return Caller.api(request.remote_addr, device_of(request.headers.get("User-Agent", "")))
-
-
-def _session() -> LiveSession:
-    """The live session of the request's access token. Raises Unauthenticated."""
-    claims = services().tokens.check_access_token(inputs.bearer_token())
-    return services().sessions.get_by_id(claims.session_id or "")
 
 
 def _tokens_json(opened: OpenedSession) -> JsonObject:
@@ -145,7 +106,7 @@ def _tokens_json(opened: OpenedSession) -> JsonObject:
         "refreshToken": opened.secret,
         "refreshExpiresIn": int((opened.expires_at - utcnow()).total_seconds() + 0.5),
         "registrationRequired": False,
-        "user": _user_json(opened.user),
+        "user": user_json(opened.user),
     }
 
 
@@ -158,15 +119,4 @@ def _registration_json(pending: PendingRegistration) -> JsonObject:
         "accessToken": None,
         "refreshToken": None,
         "user": None,
-    }
-
-
-def _user_json(user: Profile) -> dict[str, Any]:
-    return {
-        "id": user.id,
-        "email": user.email,
-        "firstName": user.first_name,
-        "lastName": user.last_name,
-        "locale": user.locale,
-        "createdAt": wire_time(user.created_at),
     }

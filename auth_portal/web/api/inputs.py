@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 from werkzeug.exceptions import UnsupportedMediaType
 
-from auth_portal.errors import InvalidInput, Unauthenticated
+from auth_portal.errors import InvalidInput
 
 Text = Annotated[str, Field(max_length=1_024)]
 Opaque = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._~-]+$")]
@@ -88,14 +88,6 @@ def parse_body(model: type[AnyInput]) -> AnyInput:
     except ValidationError as error:
         faults = {".".join(map(str, fault["loc"])) or "body": fault["type"] for fault in error.errors()}
         raise InvalidInput(**{field: _REASONS.get(kind, "wrong_type") for field, kind in faults.items()}) from None
-
-
-def bearer_token() -> str:
-    """The token of the ``Authorization`` header; nowhere else is looked (JWT-14). Raises Unauthenticated."""
-    kind, _, token = request.headers.get("Authorization", "").partition(" ")
-    if kind.lower() != "bearer" or not token.strip():
-        raise Unauthenticated(token_given=False)
-    return token.strip()
 
 
 def _read_json(body: bytes) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from auth_portal.signin.callers import device_words, rough_network, source_netwo
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm, UserCodeForm
 from auth_portal.web.services import services
-from auth_portal.web.visitor import current_session, notice_of_before, sign_in_for_device, to
+from auth_portal.web.visitor import current_session, notice_of_before, sign_in_for, to
 
 blueprint = Blueprint("oauth_device", __name__, url_prefix="/device")
 
@@ -29,7 +29,7 @@ def device() -> Response:
     if given:
         session[_CODE] = given
     if current_session() is None:
-        return sign_in_for_device()
+        return sign_in_for("oauth_device.device")
     return _code_page(UserCodeForm(user_code=session.get(_CODE, "")))
 
 

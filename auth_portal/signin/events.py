@@ -1,0 +1,98 @@
+"""The audit log: what happened to accounts. Written in the transaction of the thing itself, so that neither is lost.
+
+An event holds no code, token, address or number, and only a rough network (OPS-02, PRIV-05, PRIV-11).
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from sqlalchemy import Connection, insert
+
+from auth_portal.db import utcnow
+from auth_portal.models import Event
+from auth_portal.prepared import Prepared
+from auth_portal.signin.callers import Caller, coarse_network
+
+EventKind = Literal[
+    "signed_in",
+    "code_refused",
+    "codes_stopped",
+    "registered",
+    "reauthenticated",
+    "signed_out",
+    "session_ended",
+    "sessions_ended",
+    "refresh_reused",
+    "profile_changed",
+    "terms_accepted",
+    "address_added",
+    "address_changed",
+    "address_removed",
+    "address_restored",
+    "main_address_chosen",
+    "app_allowed",
+    "app_withdrawn",
+    "exported",
+    "deletion_requested",
+    "deletion_undone",
+    "erased",
+    "suspended",
+    "restored",
+]
+Outcome = Literal["done", "refused"]
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who does something: the ``person``, from a network and a device; an ``operator``; or the ``portal`` itself."""
+
+    kind: Literal["person", "operator", "portal"]
+    network: str = ""
+    device: str = ""
+
+    @classmethod
+    def of(cls, caller: Caller) -> Actor:
+        """The person behind a caller."""
+        return cls("person", coarse_network(caller.network), caller.device)
+
+
+OPERATOR = Actor("operator")
+PORTAL = Actor("portal")
+
+
+def record(
+    connection: Connection,
+    kind: EventKind,
+    actor: Actor,
+    user_id: str | None,
+    *,
+    outcome: Outcome = "done",
+    session_id: str | None = None,
+    client_id: str | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> None:
+    """Note in the caller's transaction what happened to whose account. ``facts``: nothing secret or personal."""
+    row = {
+        "id": secrets.token_hex(16),
+        "happened_at": utcnow(),
+        "kind": kind,
+        "outcome": outcome,
+        "actor": actor.kind,
+        "user_id": user_id,
+        "session_id": session_id,
+        "client_id": client_id,
+        "network": actor.network,
+        "device": actor.device,
+        "facts": dict(facts) if facts else None,
+        "digest": None,
+        "seal_id": None,
+        "erased_at": None,
+    }
+    _INSERT.run(connection, row)
+
+
+_INSERT = Prepared(insert(Event), tuple(Event.__table__.columns.keys()))

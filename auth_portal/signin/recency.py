@@ -1,0 +1,23 @@
+"""Sensitive actions need a sign-in that is not long ago (SES-15)."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from auth_portal.db import utcnow
+from auth_portal.errors import ReauthenticationRequired
+from auth_portal.signin.sessions import LiveSession
+
+RECENT = timedelta(minutes=10)
+"""How long a code that was typed lets its person do what a thief of the session must not."""
+
+
+def is_recent(session: LiveSession) -> bool:
+    """Whether the person has proven themself within RECENT."""
+    return session.authenticated_at + RECENT > utcnow()
+
+
+def check_recent(session: LiveSession) -> None:
+    """Raise ReauthenticationRequired where a code must be typed first."""
+    if not is_recent(session):
+        raise ReauthenticationRequired

@@ -1,0 +1,53 @@
+"""Who calls the JSON API: the network, the session of the access token, and its person as JSON."""
+
+from __future__ import annotations
+
+from flask import request
+
+from auth_portal.errors import Unauthenticated
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.recency import check_recent
+from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.users import Profile
+from auth_portal.web.devices import device_of
+from auth_portal.web.envelope import JsonObject, wire_time
+from auth_portal.web.services import services
+
+
+def this_caller() -> Caller:
+    """The API caller of this request."""
+    return Caller.api(request.remote_addr, device_of(request.headers.get("User-Agent", "")))
+
+
+def bearer_token() -> str:
+    """The token of the ``Authorization`` header; nowhere else is looked (JWT-14). Raises Unauthenticated."""
+    kind, _, token = request.headers.get("Authorization", "").partition(" ")
+    if kind.lower() != "bearer" or not token.strip():
+        raise Unauthenticated(token_given=False)
+    return token.strip()
+
+
+def current_session() -> LiveSession:
+    """The live session of the request's access token. Raises Unauthenticated."""
+    claims = services().tokens.check_access_token(bearer_token())
+    return services().sessions.get_by_id(claims.session_id or "")
+
+
+def recent_session() -> LiveSession:
+    """The same, for sensitive actions (SES-15). Raises Unauthenticated or ReauthenticationRequired."""
+    session = current_session()
+    check_recent(session)
+    return session
+
+
+def user_json(user: Profile) -> JsonObject:
+    """A person as their own apps see them."""
+    return {
+        "id": user.id,
+        "email": user.email,
+        "phoneNumber": user.phone,
+        "firstName": user.first_name,
+        "lastName": user.last_name,
+        "locale": user.locale,
+        "createdAt": wire_time(user.created_at),
+    }

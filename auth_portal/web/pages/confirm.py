@@ -1,0 +1,60 @@
+"""A signed-in person proves again to be who they are, before something sensitive (SES-15)."""
+
+from __future__ import annotations
+
+from flask import Blueprint, Response, flash, g, make_response, render_template, request
+from flask_babel import gettext
+
+from auth_portal.errors import DeliveryFailed, ResendTooSoon
+from auth_portal.signin.addresses import Destination
+from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.users import Profile
+from auth_portal.web.errors import refusal_of
+from auth_portal.web.forms import ButtonForm
+from auth_portal.web.i18n import choose_locale
+from auth_portal.web.pages.guard import for_signed_in
+from auth_portal.web.services import services
+from auth_portal.web.visitor import notice_of_before, this_caller, to
+
+blueprint = Blueprint("pages_confirm", __name__, url_prefix="/account/confirm")
+
+
+@blueprint.get("")
+@for_signed_in
+def confirm(session: LiveSession) -> Response:
+    """Offer to send a code to the person's main address or number."""
+    return _page(session)
+
+
+@blueprint.post("")
+@for_signed_in
+def send_code(session: LiveSession) -> Response:
+    """Send the code; typing it leads on to where the person was going."""
+    choices = _choices(session.user)
+    destination = next((choice for choice in choices if choice.channel == request.form.get("channel")), choices[0])
+    try:
+        sent = services().otp.send_code(destination, this_caller(), choose_locale())
+        g.code_length = sent.code_length
+    except ResendTooSoon as error:
+        flash(
+            gettext("A code was sent a moment ago. It can be sent again in %(seconds)s s.", seconds=error.retry_after)
+        )
+    except DeliveryFailed as error:
+        refusal = refusal_of(error)
+        return _page(session, fault=gettext(refusal.message), status=refusal.status)
+    return to("pages.code")
+
+
+def _choices(user: Profile) -> list[Destination]:
+    """Where a code may go, the address first: it is the cheaper one and the harder one to take over."""
+    found = [Destination("email", user.email)] if user.email else []
+    if user.phone and (services().settings.has_sms or not found):
+        found.append(Destination("sms", user.phone))
+    return found
+
+
+def _page(session: LiveSession, fault: str = "", status: int = 200) -> Response:
+    page = render_template(
+        "pages/confirm.html", choices=_choices(session.user), form=ButtonForm(), fault=fault, **notice_of_before()
+    )
+    return make_response(page, status)
