@@ -14,10 +14,10 @@ CONFIRM = "/account/confirm"
 
 
 def registered(app: Flask, outbox: MailSink, clock: time_machine.Traveller) -> BrowserDriver:
-    """Ada's browser, signed in a while ago."""
+    """Ada's browser, signed in ten minutes ago."""
     browser = BrowserDriver(app, outbox)
     browser.register(ADA)
-    clock.shift(60)
+    clock.shift(601)
     return browser
 
 
@@ -76,6 +76,15 @@ def test_a_code_renews_the_proof_and_keeps_the_session(
     assert after.id == before.id
     assert after.authenticated_at > before.authenticated_at
     assert services_of(app).sessions.find_by_secret(cookie) is None
+
+
+def test_who_typed_a_code_lately_is_not_asked_again(
+    app: Flask, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    browser = registered(app, outbox, clock)
+    assert browser.get(CONFIRM).status_code == 200
+    clock.shift(-2)
+    assert browser.get(CONFIRM).location == "/account"
 
 
 def test_a_code_is_sent_to_the_person_and_nowhere_else(
