@@ -14,7 +14,7 @@ ADA = "ada@example.com"
 MALFORMED = (400, "validation_failed")
 REFUSED = (401, "code_invalid")
 TEXT = "Doğrulama kodu hatalı veya süresi dolmuş"
-USER = ["createdAt", "email", "firstName", "id", "lastName", "locale"]
+USER = ["createdAt", "email", "firstName", "id", "lastName", "locale", "phoneNumber"]
 
 
 @pytest.fixture
