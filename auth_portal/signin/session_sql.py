@@ -16,6 +16,7 @@ _LIVE = (
         *USER_COLUMNS,
         Session.id.label("session_id"),
         Session.client_id,
+        Session.channel,
         Session.authenticated_at,
         Session.last_seen_at,
         Session.expires_at,

@@ -41,6 +41,7 @@ class OpenedSession:
     id: str
     user: Profile
     client_id: str
+    channel: str
     authenticated_at: datetime
     expires_at: datetime
     secret: str
@@ -54,6 +55,7 @@ class LiveSession:
     id: str
     user: Profile
     client_id: str
+    channel: str
     authenticated_at: datetime
     expires_at: datetime
     parent_id: str | None = None
@@ -74,6 +76,7 @@ class GrantDraft:
     parent_id: str
     scope: str
     parameters: dict[str, Any]
+    channel: str
     authenticated_at: datetime
     ttl: timedelta
     device: str = ""
@@ -127,7 +130,7 @@ class SessionService:
             self._store_refresh_token(connection, secret, session_id, now)
         elif not knows_browser:
             device_secret = remember_device(connection, user.id)
-        return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret, device_secret)
+        return OpenedSession(session_id, user, PORTAL_CLIENT, channel, now, expires_at, secret, device_secret)
 
     def open_grant(self, connection: Connection, draft: GrantDraft, *, is_refreshable: bool) -> str | None:
         """Open a grant in the caller's transaction; its first refresh token, or its secret, where it has one."""
@@ -140,7 +143,7 @@ class SessionService:
             "client_id": draft.client_id,
             "device": draft.device,
             "network": "",
-            "channel": "",
+            "channel": draft.channel,
             "created_at": now,
             "authenticated_at": draft.authenticated_at,
             "last_seen_at": now,
@@ -218,8 +221,10 @@ class SessionService:
                 row = connection.execute(sql.BY_ID, {"session_id": session_id, "now": now}).first()
         if successor is None or row is None:
             raise Unauthenticated
-        live = _live(row)
-        return OpenedSession(live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor)
+        was = _live(row)
+        return OpenedSession(
+            was.id, was.user, client_id, was.channel, was.authenticated_at, was.expires_at, successor
+        )
 
     def _repeat(self, connection: Connection, token: str, client_id: str, now: datetime) -> tuple[str | None, str]:
         used = connection.execute(sql.READ_REFRESH, {"hash": digest(token), "client_id": client_id}).first()
@@ -269,6 +274,7 @@ class SessionService:
             connection.execute(delete(Session).where(Session.id == opened.id))
             proven = {
                 "secret_hash": digest(opened.secret),
+                "channel": opened.channel,
                 "authenticated_at": opened.authenticated_at,
                 "last_seen_at": opened.authenticated_at,
                 "expires_at": opened.expires_at,
@@ -287,6 +293,7 @@ def _live(row: AnyRow) -> LiveSession:
         id=row.session_id,
         user=profile_of(row),
         client_id=row.client_id,
+        channel=row.channel,
         authenticated_at=row.authenticated_at,
         expires_at=row.expires_at,
         parent_id=row.parent_id,

@@ -97,6 +97,7 @@ def _tokens_json(opened: OpenedSession) -> JsonObject:
             client_id=opened.client_id,
             session_id=opened.id,
             authenticated_at=opened.authenticated_at,
+            channel=opened.channel,
         )
     )
     return {
