@@ -9,6 +9,7 @@ from urllib.parse import SplitResult, urlsplit
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.fields import Settings
+from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -17,7 +18,15 @@ MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 def find_faults(settings: Settings) -> list[str]:
     """Every fault of settings that are each well-formed."""
-    checks = (_check_secrets, _check_public_url, _check_database_url, _check_mail, _check_budgets, _check_web)
+    checks = (
+        _check_secrets,
+        _check_public_url,
+        _check_database_url,
+        _check_mail,
+        _check_sms,
+        _check_budgets,
+        _check_web,
+    )
     return [fault for check in checks for fault in check(settings)]
 
 
@@ -73,6 +82,16 @@ def _check_mail(settings: Settings) -> list[str]:
         faults.append("MAIL_FROM is not an address or `Name <address>`")
     elif not address.isascii():
         faults.append("MAIL_FROM: write the address in ASCII (an international domain as xn--…)")
+    return faults
+
+
+def _check_sms(settings: Settings) -> list[str]:
+    faults = []
+    for position, url in enumerate(settings.sms_url, start=1):
+        try:
+            parse_gateway(url)
+        except MalformedGateway as error:
+            faults.append(f"SMS_URL: gateway {position} {error}")
     return faults
 
 
