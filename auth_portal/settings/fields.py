@@ -233,6 +233,11 @@ class Settings(BaseModel):
         return self.env == "development"
 
     @property
+    def has_mailbox(self) -> bool:
+        """Whether letters or texts stay here because nobody takes them out."""
+        return self.is_development and not (self.mail_url and self.sms_url)
+
+    @property
     def has_sms(self) -> bool:
         """Whether codes can go to phones."""
         return bool(self.sms_url) or self.is_development

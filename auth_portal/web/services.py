@@ -38,7 +38,7 @@ from auth_portal.signin.users import UserService
 class Services:
     """One of each, and three threads: for letters nobody waits for, for counting and pruning, for news to apps.
 
-    ``mailbox`` is there only where a development portal catches its mail.
+    ``mailbox`` is there only where a development portal catches its mail or its text messages.
     """
 
     settings: Settings
