@@ -101,9 +101,7 @@ def test_every_requirement_about_codes_is_cited_by_a_test_or_said_to_be_open() -
 def _settings(**overrides: object) -> Settings:
     """Production as it is by default: without the tests' own limits."""
     values = environment("sqlite:////nowhere/portal.db", "smtp://127.0.0.1:1", **overrides)
-    return load_settings(
-        {name: value for name, value in values.items() if "_SENDS_" not in name and "_SMS_PER_" not in name}
-    )
+    return load_settings({name: value for name, value in values.items() if "_PER_" not in name})
 
 
 def test_the_receiver_of_the_phone_page_takes_what_the_portal_sends_and_nothing_else(sms: SmsSink) -> None:
