@@ -29,6 +29,7 @@ from auth_portal.oidc.subjects import Subjects
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.event_log import EventService
 from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
@@ -38,6 +39,7 @@ from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.otp import OtpService
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
+from auth_portal.signin.seals import EventSeals
 from auth_portal.signin.sessions import SessionService
 from auth_portal.signin.site_ledger import SiteLedger
 from auth_portal.signin.tokens import TokenIssuer
@@ -165,6 +167,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         sessions=sessions,
         registrations=registrations,
         users=users,
+        events=EventService(engine),
+        seals=EventSeals(engine, keyring, settings.events_kept),
         limits=limits,
         site_ledger=site,
         proofs=proofs,

@@ -30,24 +30,25 @@ def list_users(limit: int, as_json: bool) -> None:
 @json_option
 def show_user(who: str, as_json: bool) -> None:
     """One user."""
-    show([_row(_get(who))], as_json=as_json)
+    show([_row(get_user(who))], as_json=as_json)
 
 
 @user.command()
 @click.argument("who")
 def suspend(who: str) -> None:
     """End a user's sessions and refuse new ones."""
-    load_services().users.suspend(_get(who).id)
+    load_services().users.suspend(get_user(who).id)
 
 
 @user.command()
 @click.argument("who")
 def restore(who: str) -> None:
     """Let a suspended user sign in again."""
-    load_services().users.restore(_get(who).id)
+    load_services().users.restore(get_user(who).id)
 
 
-def _get(who: str) -> Profile:
+def get_user(who: str) -> Profile:
+    """The user with this id or address; ends the command where there is none."""
     users = load_services().users
     try:
         found = users.find_by_destination(parse_email(who)) if "@" in who else users.find_by_id(who)

@@ -56,8 +56,11 @@ def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:
     return connection.execute(_LOCK_LIVE, {"session_id": session_id, "now": now}).rowcount == 1
 
 
-def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
-    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23)."""
+def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> int:
+    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23).
+
+    Says how many grants lived.
+    """
     # These first: who exchanges one holds its row until the grant is there to be ended.
     codes = update(AuthorizationCode).where(
         AuthorizationCode.user_id == user_id,
@@ -72,7 +75,7 @@ def end_client_grants(connection: Connection, user_id: str, client_id: str, now:
     live = update(Session).where(
         Session.user_id == user_id, Session.client_id == client_id, Session.ended_at.is_(None)
     )
-    connection.execute(live.values(ended_at=now))
+    return connection.execute(live.values(ended_at=now)).rowcount
 
 
 def is_over(now: datetime, idle_before: datetime) -> ColumnElement[bool]:
