@@ -178,4 +178,10 @@ _SEAL_EVENT = (
     update(Event).where(Event.id == bindparam("given_id")).values(seal_id=bindparam("seal"), digest=bindparam("made"))
 )
 # Locked, so that of two who prune at once the second finds what the first has left.
-_FIRST_SEALS = select(*EventSeal.__table__.columns).order_by(EventSeal.id).limit(_MOST_PRUNED + 1).with_for_update()
+_FIRST_SEALS = (
+    select(*EventSeal.__table__.columns)
+    .where(EventSeal.id > 0)
+    .order_by(EventSeal.id)
+    .limit(_MOST_PRUNED + 1)
+    .with_for_update()
+)
