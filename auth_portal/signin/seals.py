@@ -27,7 +27,7 @@ SEALED_AFTER = timedelta(minutes=1)
 """How old an event is before it is sealed: what other nodes committed by then is sealed with it."""
 SEALED_BY = timedelta(minutes=10)
 """How old an event may be before somebody should ask why it is not sealed."""
-_MOST_EVENTS = 1_000
+_MOST_EVENTS = 500
 _MOST_PRUNED = 5
 
 log = structlog.get_logger("audit")
