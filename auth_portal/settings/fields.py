@@ -149,6 +149,12 @@ class Settings(BaseModel):
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
     )
+    refresh_idle_ttl: Duration = _seconds(
+        14 * 86_400, 1, 400 * 86_400, "How long an API sign-in, or an app's access, lasts without being used."
+    )
+    sessions_per_user: int = Field(
+        100, ge=1, le=1_000, description="Sessions that one person may have at once; one more ends the least used."
+    )
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )

@@ -5,6 +5,7 @@ The news (``LogoutNotice``) is written in the transaction that ends the session,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from auth_portal.db import upsert
 from auth_portal.models import AuthorizationCode, Client, DeviceCode, LogoutNotice, Session
+from auth_portal.signin.lifetimes import IS_SIGN_IN, is_live
 
 _grant: Any = aliased(Session)
 
@@ -49,6 +51,18 @@ def end_sessions(connection: Connection, which: ColumnElement[bool], now: dateti
     insert = upsert(connection.dialect.name)
     connection.execute(insert(LogoutNotice).from_select(columns, notices).on_conflict_do_nothing())
     return ended
+
+
+def end_beyond(connection: Connection, user_id: str, most: int, spared: str, live: Mapping[str, datetime]) -> int:
+    """End all that somebody is signed in with but the ``most`` that were used last (SES-14); says how many ended.
+
+    ``spared``: the hash of a browser's secret, which is neither ended nor counted. ``live``: ``Lifetimes.bounds``.
+    """
+    others = and_(Session.user_id == user_id, Session.ended_at.is_(None), IS_SIGN_IN)
+    if spared:
+        others = and_(others, Session.secret_hash.is_distinct_from(spared))
+    newest = select(Session.id).where(others, is_live(**live)).order_by(Session.last_seen_at.desc()).limit(most)
+    return end_sessions(connection, and_(others, Session.id.not_in(newest)), live["now"])
 
 
 def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:
