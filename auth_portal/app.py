@@ -35,7 +35,9 @@ from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.notices import NoticeService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -137,7 +139,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     background = Background()
     caught = Mailbox(ROOT / "instance" / "mailbox") if not settings.mail_url else None
     relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
-    deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
+    places = Places(settings.geoip_file)
+    deliverer = MailDeliverer(Letters(settings, places), [caught] if caught else relays)
     notices = NoticeService(engine, settings, keyring, limits, deliverer, background.later)
     # Apart from letters: while a relay is slow, the ledger is read all the same.
     upkeep = Background()
@@ -163,6 +166,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         keys=keys,
         tokens=tokens,
         sessions=sessions,
+        open_sessions=OpenSessions(engine, settings),
+        places=places,
         registrations=registrations,
         users=users,
         limits=limits,

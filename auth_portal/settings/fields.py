@@ -160,6 +160,11 @@ class Settings(BaseModel):
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    geoip_file: str = Field(
+        "",
+        description="A MaxMind DB file (GeoLite2-City, DB-IP City Lite, or a Country one) that says in which place "
+        "somebody signed in. Unset: only the network is told.",
+    )
     private_client_networks: Words = Field(
         (),
         description="Private networks where clients may be told of sign-outs and have their keys read, "

@@ -14,7 +14,7 @@ from sqlalchemy.orm import aliased
 
 from auth_portal.db import upsert
 from auth_portal.models import AuthorizationCode, Client, DeviceCode, LogoutNotice, Session
-from auth_portal.signin.lifetimes import IS_SIGN_IN, is_live
+from auth_portal.signin.lifetimes import IS_SIGN_IN, is_in_time
 
 _grant: Any = aliased(Session)
 
@@ -22,6 +22,7 @@ _grant: Any = aliased(Session)
 def end_sessions(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
     """End the sessions that fulfil the condition; says how many lived.
 
+    The condition says nothing of ``ended_at``: it is asked again of what has just ended.
     A browser's session takes its grants along, but for those that may outlive it (REF-07), and every client that had
     a grant of it is to be told, whether that grant lives or not (OP-55).
     """
@@ -58,10 +59,11 @@ def end_beyond(connection: Connection, user_id: str, most: int, spared: str, liv
 
     ``spared``: the hash of a browser's secret, which is neither ended nor counted. ``live``: ``Lifetimes.bounds``.
     """
-    others = and_(Session.user_id == user_id, Session.ended_at.is_(None), IS_SIGN_IN)
+    others = and_(Session.user_id == user_id, IS_SIGN_IN)
     if spared:
         others = and_(others, Session.secret_hash.is_distinct_from(spared))
-    newest = select(Session.id).where(others, is_live(**live)).order_by(Session.last_seen_at.desc()).limit(most)
+    open_ones = select(Session.id).where(others, Session.ended_at.is_(None), is_in_time(**live))
+    newest = open_ones.order_by(Session.last_seen_at.desc()).limit(most)
     return end_sessions(connection, and_(others, Session.id.not_in(newest)), live["now"])
 
 

@@ -27,7 +27,7 @@ class Lifetimes:
         self.family_idle = settings.refresh_idle_ttl
 
     def bounds(self, now: datetime) -> dict[str, datetime]:
-        """The parameters of ``is_live``."""
+        """The parameters of ``is_in_time``."""
         return {
             "now": now,
             "browser_unused": now - self.browser_idle,
@@ -35,14 +35,13 @@ class Lifetimes:
         }
 
 
-def is_live(now: Any, browser_unused: Any, family_unused: Any) -> ColumnElement[bool]:
-    """Whether a session neither ended nor is over by time.
+def is_in_time(now: Any, browser_unused: Any, family_unused: Any) -> ColumnElement[bool]:
+    """Whether a session is not over by time; ended it may be all the same.
 
     A browser has a secret, and so has a guarded site; what has none is a family of refresh tokens, or too short-lived
     for this to matter. ``…_unused``: who was last seen then, or before, was not used for too long.
     """
     return and_(
-        Session.ended_at.is_(None),
         Session.expires_at > now,
         or_(
             and_(Session.secret_hash.is_not(None), Session.last_seen_at > browser_unused),
@@ -51,7 +50,10 @@ def is_live(now: Any, browser_unused: Any, family_unused: Any) -> ColumnElement[
     )
 
 
-IS_LIVE = is_live(bindparam("now"), bindparam("browser_unused"), bindparam("family_unused"))
-"""The same for a statement that is executed with ``Lifetimes.bounds``."""
+IS_LIVE = and_(
+    Session.ended_at.is_(None),
+    is_in_time(bindparam("now"), bindparam("browser_unused"), bindparam("family_unused")),
+)
+"""Whether a session is good right now, for a statement that is executed with ``Lifetimes.bounds``."""
 IS_SIGN_IN = Session.parent_id.is_(None)
-"""A browser or an API device, not what it opened for a client."""
+"""Whether it is a browser or an API device, not what one of them opened for a client."""
