@@ -40,7 +40,9 @@ from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.notices import NoticeService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -141,7 +143,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     proofs = ProofOfWork(keyring)
     background = Background()
     caught = Mailbox(ROOT / "instance" / "mailbox") if settings.has_mailbox else None
-    deliverer = LetterDeliverer(*_channels(settings, caught))
+    places = Places(settings.geoip_file)
+    deliverer = LetterDeliverer(*_channels(settings, caught, places))
     notices = NoticeService(engine, settings, keyring, limits, deliverer, background.later)
     # Apart from letters: while a relay is slow, the ledger is read all the same.
     upkeep = Background()
@@ -167,6 +170,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         keys=keys,
         tokens=tokens,
         sessions=sessions,
+        open_sessions=OpenSessions(engine, settings),
+        places=places,
         registrations=registrations,
         users=users,
         limits=limits,
@@ -192,13 +197,13 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     )
 
 
-def _channels(settings: Settings, caught: Mailbox | None) -> Iterator[Channel[Any]]:
+def _channels(settings: Settings, caught: Mailbox | None, places: Places) -> Iterator[Channel[Any]]:
     """The ways out for letters. What has none of its own in development goes to the mailbox."""
     if settings.mail_url:
         relays = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
-        yield MailChannel(Letters(settings), relays)
+        yield MailChannel(Letters(settings, places), relays)
     elif caught is not None:
-        yield MailChannel(Letters(settings), [caught])
+        yield MailChannel(Letters(settings, places), [caught])
     if settings.sms_url:
         yield SmsChannel(Texts(settings), [open_gateway(parse_gateway(url)) for url in settings.sms_url])
     elif caught is not None:

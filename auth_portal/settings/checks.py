@@ -7,6 +7,7 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
+import maxminddb
 from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
@@ -29,6 +30,7 @@ def find_faults(settings: Settings) -> list[str]:
         _check_numbers,
         _check_budgets,
         _check_web,
+        _check_places,
     )
     return [fault for check in checks for fault in check(settings)]
 
@@ -152,6 +154,18 @@ def _check_web(settings: Settings) -> list[str]:
     if has_control(settings.brand_name):
         faults.append("BRAND_NAME has a control character")
     return faults
+
+
+def _check_places(settings: Settings) -> list[str]:
+    if not settings.geoip_file:
+        return []
+    try:
+        maxminddb.open_database(settings.geoip_file, maxminddb.MODE_FILE).close()
+    except OSError as error:
+        return [f"GEOIP_FILE cannot be read: {type(error).__name__}"]
+    except Exception:  # a broken file may break the reader in any way
+        return ["GEOIP_FILE is not a MaxMind DB file"]
+    return []
 
 
 def is_loopback(host: str) -> bool:

@@ -25,7 +25,9 @@ from auth_portal.settings import Settings
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -46,6 +48,8 @@ class Services:
     keys: SigningKeys
     tokens: TokenIssuer
     sessions: SessionService
+    open_sessions: OpenSessions
+    places: Places
     registrations: RegistrationService
     users: UserService
     limits: SendLimits
