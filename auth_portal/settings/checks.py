@@ -7,6 +7,8 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
+from phonenumbers import SUPPORTED_REGIONS
+
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.fields import Settings
 
@@ -17,7 +19,15 @@ MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 def find_faults(settings: Settings) -> list[str]:
     """Every fault of settings that are each well-formed."""
-    checks = (_check_secrets, _check_public_url, _check_database_url, _check_mail, _check_budgets, _check_web)
+    checks = (
+        _check_secrets,
+        _check_public_url,
+        _check_database_url,
+        _check_mail,
+        _check_phones,
+        _check_budgets,
+        _check_web,
+    )
     return [fault for check in checks for fault in check(settings)]
 
 
@@ -73,6 +83,18 @@ def _check_mail(settings: Settings) -> list[str]:
         faults.append("MAIL_FROM is not an address or `Name <address>`")
     elif not address.isascii():
         faults.append("MAIL_FROM: write the address in ASCII (an international domain as xn--…)")
+    return faults
+
+
+def _check_phones(settings: Settings) -> list[str]:
+    faults = []
+    if settings.default_region not in SUPPORTED_REGIONS:
+        faults.append("DEFAULT_REGION is not a country of ISO 3166 that has phone numbers")
+    for place in settings.sms_destinations:
+        if place not in SUPPORTED_REGIONS and not re.fullmatch(r"\+([1-9][0-9]{0,14})?", place, re.ASCII):
+            faults.append(
+                f"SMS_DESTINATIONS: {place!r} is neither a country such as TR nor a beginning such as +4366"
+            )
     return faults
 
 

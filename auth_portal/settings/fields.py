@@ -95,6 +95,11 @@ class Settings(BaseModel):
         pattern=r"^[A-Z]{2}$",
         description="Country (ISO 3166) of numbers that are typed without a country code.",
     )
+    sms_destinations: Words = Field(
+        (),
+        description="Where text messages go: countries (ISO 3166) and beginnings of numbers, comma-separated, for "
+        "example `TR,DE,+4366`; `+` is everywhere. Unset: to `DEFAULT_REGION` only; in development everywhere.",
+    )
     mail_from: str = Field("", description="Sender of every letter: `Name <address>` or an address.")
     signup: Literal["open", "closed"] = Field(
         "open", description="`closed`: only known users get a code; strangers get a letter that says so."
@@ -137,6 +142,17 @@ class Settings(BaseModel):
         ge=0,
         description="Codes of all unknown devices together an hour, kept in sixteen parts that addresses share; "
         "`0`, or no limit for each source, is off.",
+    )
+    sms_per_range_per_hour: int = Field(
+        20,
+        ge=0,
+        description="Text messages an hour to the 10,000 numbers that differ in their last four digits; `0` is off.",
+    )
+    sms_per_site_per_day: int = Field(
+        1_000,
+        ge=0,
+        description="Text messages in any 24 hours, whoever asks, a quarter of them at once: what codes by phone may "
+        "cost. `0` is off.",
     )
     access_token_ttl: Duration = _seconds(600, 1, 3_600, "How long an access token lives.")
     refresh_token_ttl: Duration = _seconds(
@@ -220,6 +236,13 @@ class Settings(BaseModel):
     def has_sms(self) -> bool:
         """Whether codes can go to phones."""
         return bool(self.sms_url) or self.is_development
+
+    def sends_sms_to(self, number: str, region: str | None) -> bool:
+        """Whether text messages go to this E.164 number of this country (OTP-19)."""
+        return any(
+            number.startswith(place) if place.startswith("+") else place == region
+            for place in self.sms_destinations or (self.default_region,)
+        )
 
     @property
     def is_https(self) -> bool:

@@ -125,6 +125,10 @@ HTTP: dict[int, Refusal] = {
 REASONS: dict[str, str] = {
     "missing": _("is required"),
     "not_an_address": _("is not an email address"),
+    "not_a_number": _("is not a phone number"),
+    "not_mobile": _("is not a mobile number"),
+    "internet_phone": _("is a number of an internet telephone service"),
+    "not_served": _("is a number to which we send no text messages"),
     "not_a_code": _("is not a code"),
     "too_long": _("is too long"),
     "not_printable": _("has characters that cannot be shown"),
