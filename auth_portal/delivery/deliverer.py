@@ -11,7 +11,7 @@ from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.message import Message
 from auth_portal.delivery.relays import RELAY_BUDGET_S, SEND_BUDGET_S, Handover, RelayRefused
 from auth_portal.errors import DeliveryFailed
-from auth_portal.signin.notices import NoticeLetter
+from auth_portal.signin.notices import AddressLetter, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
 log = structlog.get_logger("delivery")
@@ -39,6 +39,10 @@ class MailDeliverer:
     def send_wrong_codes(self, notice: NoticeLetter) -> None:
         """Tell of wrong codes that were tried. Raises DeliveryFailed."""
         self._hand_over(self._letters.wrong_codes(notice))
+
+    def send_address_news(self, letter: AddressLetter) -> None:
+        """Tell of a change of addresses or numbers. Raises DeliveryFailed."""
+        self._hand_over(self._letters.address_news(letter))
 
     def _hand_over(self, message: Message) -> None:
         end = time.monotonic() + SEND_BUDGET_S
