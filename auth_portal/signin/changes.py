@@ -1,7 +1,7 @@
-"""Changes of the main address or number: noted with what was before, undone by whoever reads mail there (OTP-31).
+"""Changes of the main address or number: what was before is noted, and its owner can undo them (OTP-31).
 
-For UNDO_TTL the former one is nobody else's to take. Undoing gives it back as the main one, and takes from the account
-whatever somebody could have come in by: what took its place, what was proven since or shortly before, all sessions,
+For UNDO_TTL the former one is nobody else's to take. Undoing gives it back as the main one, and takes from the
+account whatever somebody could have come in by: what took its place, what was proven since or shortly before, all sessions,
 all known devices, and the undoing of what was changed afterwards.
 """
 

@@ -32,7 +32,7 @@ def claim(
         "verified_at": verified_at,
     }
     insert = upsert(connection.dialect.name)(Identifier).on_conflict_do_nothing(index_elements=["channel", "value"])
-    if connection.execute(insert, row).rowcount != 1:
+    if connection.execute(insert.returning(Identifier.user_id), row).first() is None:
         raise AlreadyRegistered
     # Only now: the insertion waited for whoever was just giving the address up, and whether that can be undone is
     # known since then.

@@ -164,7 +164,7 @@ class IdentifierService:
 
     @contextmanager
     def _alone(self, session: LiveSession, *accounts: str) -> Iterator[Connection]:
-        """A transaction that has the person's ledger, and these, to itself, and a session that lives until its end."""
+        """A transaction that has the person's ledger, and these, to itself; the session lives until it ends."""
         now = utcnow()
         with self._engine.begin() as connection:
             for account in sorted((session.user.id, *accounts)):

@@ -39,7 +39,7 @@ NewsKind = Literal["main_changed", "added", "removed", "restored"]
 
 @dataclass(frozen=True, slots=True)
 class NoticeLetter:
-    """What a notice tells. ``caller``: who did it, where that is told; ``about``: another address it happened with."""
+    """What a notice tells. ``caller``: who did it, where that is told; ``about``: another address it is about."""
 
     destination: Destination
     happened_at: datetime
