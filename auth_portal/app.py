@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import structlog
 from flask import Flask
 
 from auth_portal.background import Background
 from auth_portal.db import configure_engine, db, engine_options
-from auth_portal.delivery.deliverer import MailDeliverer
+from auth_portal.delivery.deliverer import Channel, LetterDeliverer, MailChannel, SmsChannel
+from auth_portal.delivery.gateways import open_gateway
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.mailbox import Mailbox
-from auth_portal.delivery.relays import Handover, SmtpRelay
+from auth_portal.delivery.relays import SmtpRelay
+from auth_portal.delivery.texts import Texts
 from auth_portal.oidc.backchannel import BackChannel
 from auth_portal.oidc.clients import ClientService
 from auth_portal.oidc.codes import AuthorizationCodes
@@ -27,7 +32,7 @@ from auth_portal.oidc.requests import RequestReader
 from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
-from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
+from auth_portal.settings import ROOT, Settings, load_settings, parse_gateway, parse_relay, unknown_names
 from auth_portal.signin.changes import UndoService
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.guesses import GuessService
@@ -37,7 +42,9 @@ from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.notices import NoticeService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -137,9 +144,9 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     limits = SendLimits(settings, keyring)
     proofs = ProofOfWork(keyring)
     background = Background()
-    caught = Mailbox(ROOT / "instance" / "mailbox") if not settings.mail_url else None
-    relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
-    deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
+    caught = Mailbox(ROOT / "instance" / "mailbox") if settings.has_mailbox else None
+    places = Places(settings.geoip_file)
+    deliverer = LetterDeliverer(*_channels(settings, caught, places))
     notices = NoticeService(engine, settings, keyring, limits, deliverer, background.later)
     # Apart from letters: while a relay is slow, the ledger is read all the same.
     upkeep = Background()
@@ -166,6 +173,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         keys=keys,
         tokens=tokens,
         sessions=sessions,
+        open_sessions=OpenSessions(engine, settings),
+        places=places,
         registrations=registrations,
         users=users,
         limits=limits,
@@ -191,6 +200,19 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         outbox=Background(),
         mailbox=caught,
     )
+
+
+def _channels(settings: Settings, caught: Mailbox | None, places: Places) -> Iterator[Channel[Any]]:
+    """The ways out for letters. What has none of its own in development goes to the mailbox."""
+    if settings.mail_url:
+        relays = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
+        yield MailChannel(Letters(settings, places), relays)
+    elif caught is not None:
+        yield MailChannel(Letters(settings, places), [caught])
+    if settings.sms_url:
+        yield SmsChannel(Texts(settings), [open_gateway(parse_gateway(url)) for url in settings.sms_url])
+    elif caught is not None:
+        yield SmsChannel(Texts(settings), [caught])
 
 
 def _register_doors(app: Flask) -> None:

@@ -27,6 +27,7 @@ from auth_portal.web.services import Services
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
 from tests.support.postgres import PostgresServer, PostgresUnavailable
+from tests.support.sms import SmsSink
 from tests.support.smtp import MailSink
 
 Visit = Callable[..., Visitor]
@@ -68,6 +69,21 @@ def _descriptors_given_back() -> Iterator[None]:
     """A portal keeps an SMTP connection for each thread; what a test dropped is closed when it is collected."""
     yield
     gc.collect()
+
+
+@pytest.fixture(scope="session")
+def sms_sink() -> Iterator[SmsSink]:
+    """A real SMS gateway that keeps what it is given."""
+    with SmsSink() as server:
+        yield server
+
+
+@pytest.fixture
+def sms(sms_sink: SmsSink) -> SmsSink:
+    """The SMS gateway, empty and without a fault: ``make_app(sms_url=sms.setting)``."""
+    sms_sink.release()
+    sms_sink.clear()
+    return sms_sink
 
 
 @pytest.fixture

@@ -7,8 +7,12 @@ from typing import Any
 import click
 
 from auth_portal.cli.context import json_option, load_services, show
-from auth_portal.errors import InvalidInput
+from auth_portal.errors import InvalidInput, NotFound
 from auth_portal.signin.addresses import parse_email
+from auth_portal.signin.callers import device_words, rough_network
+from auth_portal.signin.events import OPERATOR
+from auth_portal.signin.open_sessions import OpenSession
+from auth_portal.signin.places import Places
 from auth_portal.signin.users import Profile
 
 
@@ -45,6 +49,44 @@ def suspend(who: str) -> None:
 def restore(who: str) -> None:
     """Let a suspended user sign in again."""
     load_services().users.restore(_get(who).id)
+
+
+@user.command()
+@click.argument("who")
+@json_option
+def sessions(who: str, as_json: bool) -> None:
+    """What a user is signed in with, the last used first."""
+    services = load_services()
+    found = services.open_sessions.of_user(_get(who).id)
+    show([_session_row(one, services.places) for one in found], as_json=as_json)
+
+
+@user.command("sign-out")
+@click.argument("who")
+@click.argument("session", required=False)
+def sign_out(who: str, session: str | None) -> None:
+    """End all that a user is signed in with, or one SESSION, with the apps' access that came of it."""
+    open_sessions, user_id = load_services().open_sessions, _get(who).id
+    if session is None:
+        open_sessions.end_all(user_id, OPERATOR)
+        return
+    try:
+        open_sessions.end(user_id, session, OPERATOR)
+    except NotFound:
+        raise click.ClickException("no such session") from None
+
+
+def _session_row(found: OpenSession, places: Places) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "device": device_words(found.device, str),
+        "network": rough_network(found.network),
+        "place": places.words(found.network, "en"),
+        "created_at": found.created_at,
+        "last_seen_at": found.last_seen_at,
+        "expires_at": found.expires_at,
+        "apps": ", ".join(found.apps),
+    }
 
 
 def _get(who: str) -> Profile:

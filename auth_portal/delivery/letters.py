@@ -26,6 +26,7 @@ from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.notices import AddressLetter, NewsKind, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
+from auth_portal.signin.places import Places
 
 
 def _(message: str) -> str:
@@ -70,8 +71,9 @@ TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 class Letters:
     """Renders every letter of the portal in every language it has."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, places: Places | None = None) -> None:
         self._settings = settings
+        self._places = places or Places("")
         self._skeletons = lru_cache(maxsize=256)(self._render)
         self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
         self._environments = {
@@ -147,7 +149,7 @@ class Letters:
         if letter.caller is not None:
             facts |= {
                 "device": device_words(letter.caller.device, gettext),
-                "network": rough_network(letter.caller.network),
+                "network": self._whereabouts(letter.caller.network, locale),
             }
         known = frozenset(fact for fact, value in facts.items() if value is not None)
         text, html = self._skeletons(name, locale, variant, known)
@@ -163,6 +165,10 @@ class Letters:
                 "X-Auto-Response-Suppress": "All",
             },
         )
+
+    def _whereabouts(self, network: str, locale: str) -> str | None:
+        rough, place = rough_network(network), self._places.words(network, locale)
+        return f"{rough} ({place})" if rough and place else rough
 
     def _render(self, name: str, locale: str, variant: Variant, known: frozenset[str]) -> tuple[str, str]:
         """Text and HTML of a letter with marks for the facts; a fact that is not known is None."""

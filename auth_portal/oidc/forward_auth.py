@@ -277,6 +277,7 @@ def _draft(client: Client, code: Code, parent: LiveSession) -> GrantDraft:
         parent_id=parent.id,
         scope=code.scope,
         parameters=lasting_parameters({}),
+        channel=code.channel,
         authenticated_at=code.authenticated_at,
         ttl=ttl,
         has_secret=True,

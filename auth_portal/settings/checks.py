@@ -7,10 +7,12 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
+import maxminddb
 from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.fields import Settings
+from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -24,9 +26,11 @@ def find_faults(settings: Settings) -> list[str]:
         _check_public_url,
         _check_database_url,
         _check_mail,
-        _check_phones,
+        _check_sms,
+        _check_numbers,
         _check_budgets,
         _check_web,
+        _check_places,
     )
     return [fault for check in checks for fault in check(settings)]
 
@@ -86,7 +90,17 @@ def _check_mail(settings: Settings) -> list[str]:
     return faults
 
 
-def _check_phones(settings: Settings) -> list[str]:
+def _check_sms(settings: Settings) -> list[str]:
+    faults = []
+    for position, url in enumerate(settings.sms_url, start=1):
+        try:
+            parse_gateway(url)
+        except MalformedGateway as error:
+            faults.append(f"SMS_URL: gateway {position} {error}")
+    return faults
+
+
+def _check_numbers(settings: Settings) -> list[str]:
     faults = []
     if settings.default_region not in SUPPORTED_REGIONS:
         faults.append("DEFAULT_REGION is not a country of ISO 3166 that has phone numbers")
@@ -140,6 +154,18 @@ def _check_web(settings: Settings) -> list[str]:
     if has_control(settings.brand_name):
         faults.append("BRAND_NAME has a control character")
     return faults
+
+
+def _check_places(settings: Settings) -> list[str]:
+    if not settings.geoip_file:
+        return []
+    try:
+        maxminddb.open_database(settings.geoip_file, maxminddb.MODE_FILE).close()
+    except OSError as error:
+        return [f"GEOIP_FILE cannot be read: {type(error).__name__}"]
+    except Exception:  # a broken file may break the reader in any way
+        return ["GEOIP_FILE is not a MaxMind DB file"]
+    return []
 
 
 def is_loopback(host: str) -> bool:

@@ -165,11 +165,22 @@ class Settings(BaseModel):
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
     )
+    refresh_idle_ttl: Duration = _seconds(
+        14 * 86_400, 1, 400 * 86_400, "How long an API sign-in, or an app's access, lasts without being used."
+    )
+    sessions_per_user: int = Field(
+        100, ge=1, le=1_000, description="Sessions that one person may have at once; one more ends the least used."
+    )
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    geoip_file: str = Field(
+        "",
+        description="A MaxMind DB file (GeoLite2-City, DB-IP City Lite, or a Country one) that says in which place "
+        "somebody signed in. Unset: only the network is told.",
+    )
     private_client_networks: Words = Field(
         (),
         description="Private networks where clients may be told of sign-outs and have their keys read, "
@@ -231,6 +242,11 @@ class Settings(BaseModel):
     def is_development(self) -> bool:
         """Whether codes may be shown and mail may be caught."""
         return self.env == "development"
+
+    @property
+    def has_mailbox(self) -> bool:
+        """Whether letters or texts stay here because nobody takes them out."""
+        return self.is_development and not (self.mail_url and self.sms_url)
 
     @property
     def has_sms(self) -> bool:

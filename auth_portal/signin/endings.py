@@ -5,6 +5,7 @@ The news (``LogoutNotice``) is written in the transaction that ends the session,
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from auth_portal.db import upsert
 from auth_portal.models import AuthorizationCode, Client, DeviceCode, LogoutNotice, Session
+from auth_portal.signin.lifetimes import IS_SIGN_IN, is_in_time
 
 _grant: Any = aliased(Session)
 
@@ -20,6 +22,7 @@ _grant: Any = aliased(Session)
 def end_sessions(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
     """End the sessions that fulfil the condition; says how many lived.
 
+    The condition says nothing of ``ended_at``: it is asked again of what has just ended.
     A browser's session takes its grants along, but for those that may outlive it (REF-07), and every client that had
     a grant of it is to be told, whether that grant lives or not (OP-55).
     """
@@ -49,6 +52,19 @@ def end_sessions(connection: Connection, which: ColumnElement[bool], now: dateti
     insert = upsert(connection.dialect.name)
     connection.execute(insert(LogoutNotice).from_select(columns, notices).on_conflict_do_nothing())
     return ended
+
+
+def end_beyond(connection: Connection, user_id: str, most: int, spared: str, live: Mapping[str, datetime]) -> int:
+    """End all that somebody is signed in with but the ``most`` that were used last (SES-14); says how many ended.
+
+    ``spared``: the hash of a browser's secret, which is neither ended nor counted. ``live``: ``Lifetimes.bounds``.
+    """
+    others = and_(Session.user_id == user_id, IS_SIGN_IN)
+    if spared:
+        others = and_(others, Session.secret_hash.is_distinct_from(spared))
+    open_ones = select(Session.id).where(others, Session.ended_at.is_(None), is_in_time(**live))
+    newest = open_ones.order_by(Session.last_seen_at.desc()).limit(most)
+    return end_sessions(connection, and_(others, Session.id.not_in(newest)), live["now"])
 
 
 def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:

@@ -61,11 +61,13 @@ class EntryService:
         self, connection: Connection, destination: Destination, caller: Caller
     ) -> tuple[OpenedSession | PendingRegistration | PortalError, bool]:
         """What is opened, and whether on a new device. A refusal is returned, not raised: the proof stays used."""
-        arriving = find_arriving(connection, destination, caller)
+        arriving = find_arriving(connection, destination, caller, self._sessions.most)
         if arriving is not None:
             user = arriving.user
             if user.is_suspended:
                 return AccountSuspended(), False
+            if arriving.is_full:
+                self._sessions.make_room(connection, user.id, caller)
             opened = self._sessions.open_session(
                 connection, user, caller, destination.channel, knows_browser=arriving.knows_browser
             )

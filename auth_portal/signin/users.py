@@ -7,7 +7,20 @@ from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Engine, Label, String, and_, bindparam, exists, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Engine,
+    Integer,
+    Label,
+    String,
+    and_,
+    bindparam,
+    exists,
+    literal_column,
+    select,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from auth_portal.db import AnyRow, autocommit, utcnow
@@ -16,6 +29,7 @@ from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.endings import end_sessions
+from auth_portal.signin.lifetimes import IS_SIGN_IN
 from auth_portal.signin.limits import device_values
 
 
@@ -73,11 +87,21 @@ _KNOWS_BROWSER = (
     .correlate(User)
     .label("knows_browser")
 )
+# Whether there is one after the first ``room``. What is over by time counts here, too: who makes room looks closer.
+_IS_FULL = (
+    select(literal_column("1"))
+    .where(Session.user_id == User.id, Session.ended_at.is_(None), IS_SIGN_IN)
+    .limit(1)
+    .offset(bindparam("room", type_=Integer))
+    .correlate(User)
+    .exists()
+    .label("is_full")
+)
 _OWN = aliased(Identifier)
 _OF_DESTINATION = (_OWN.channel == bindparam("channel"), _OWN.value == bindparam("value"))
 _BY_DESTINATION = Prepared(select(*USER_COLUMNS).join(_OWN, _OWN.user_id == User.id).where(*_OF_DESTINATION))
 _ARRIVING = Prepared(
-    select(_HAS_USED_DEVICE, _KNOWS_BROWSER, *USER_COLUMNS)
+    select(_HAS_USED_DEVICE, _KNOWS_BROWSER, _IS_FULL, *USER_COLUMNS)
     .join(_OWN, _OWN.user_id == User.id)
     .where(*_OF_DESTINATION)
 )
@@ -98,21 +122,31 @@ def find_user(connection: Connection, destination: Destination) -> Profile | Non
 
 @dataclass(frozen=True, slots=True)
 class Arriving:
-    """A user at the door: whether a device of these words was used before, and whether this browser is known."""
+    """A user at the door: whether a device of these words was used before, and whether this browser is known.
+
+    ``is_full``: there is perhaps no room for one more session (SES-14).
+    """
 
     user: Profile
     has_used_device: bool
     knows_browser: bool
+    is_full: bool
 
 
-def find_arriving(connection: Connection, destination: Destination, caller: Caller) -> Arriving | None:
-    """The user who proved this destination, and what is known of the device."""
-    values = {"channel": destination.channel, "value": destination.value, "device": caller.device, "now": utcnow()}
+def find_arriving(connection: Connection, destination: Destination, caller: Caller, most: int) -> Arriving | None:
+    """The user who proved this destination, and what is known of the device. ``most``: sessions that one may have."""
+    values = {
+        "channel": destination.channel,
+        "value": destination.value,
+        "device": caller.device,
+        "now": utcnow(),
+        "room": most - 1,
+    }
     row = _ARRIVING.first(connection, values | device_values(caller.devices))
     if row is None:
         return None
-    has_used_device, knows_browser, *columns = row
-    return Arriving(Profile(*columns), bool(has_used_device), bool(knows_browser))
+    has_used_device, knows_browser, is_full, *columns = row
+    return Arriving(Profile(*columns), bool(has_used_device), bool(knows_browser), bool(is_full))
 
 
 class UserService:

@@ -117,6 +117,14 @@ TABLE: dict[type[Exception], Refusal] = {
 }
 """Every refusal of ``errors.py``; a test fails where a row is missing."""
 
+SMS_FAILED = Refusal(
+    500,
+    "delivery_failed",
+    "SMS gönderilirken hata oluştu",
+    _("The text message could not be sent. Please try again."),
+)
+"""What ``DeliveryFailed`` is for text messages."""
+
 HTTP: dict[int, Refusal] = {
     400: Refusal(400, "bad_request", "Validation failed", _("The request could not be read.")),
     403: Refusal(
@@ -179,6 +187,8 @@ def init_errors(app: Flask) -> None:
 
 def refusal_of(error: errors.PortalError) -> Refusal:
     """The table's row of an error."""
+    if isinstance(error, errors.DeliveryFailed) and error.channel == "sms":
+        return SMS_FAILED
     return TABLE[type(error)]
 
 

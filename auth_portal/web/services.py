@@ -27,7 +27,9 @@ from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.sessions import SessionService
@@ -40,7 +42,7 @@ from auth_portal.signin.users import UserService
 class Services:
     """One of each, and three threads: for letters nobody waits for, for counting and pruning, for news to apps.
 
-    ``mailbox`` is there only where a development portal catches its mail.
+    ``mailbox`` is there only where a development portal catches its mail or its text messages.
     """
 
     settings: Settings
@@ -48,6 +50,8 @@ class Services:
     keys: SigningKeys
     tokens: TokenIssuer
     sessions: SessionService
+    open_sessions: OpenSessions
+    places: Places
     registrations: RegistrationService
     users: UserService
     limits: SendLimits

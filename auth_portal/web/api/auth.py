@@ -8,6 +8,7 @@ from auth_portal.db import utcnow
 from auth_portal.errors import ClientUnknown, InvalidInput
 from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.codes import parse_code
+from auth_portal.signin.events import Actor
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
 from auth_portal.signin.tokens import AccessDraft
@@ -79,13 +80,15 @@ def complete_registration() -> Response:
 def refresh_token() -> Response:
     """Exchange a refresh token for new tokens."""
     body = inputs.parse_body(inputs.RefreshTokens)
-    return envelope(200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token)))
+    return envelope(
+        200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token, caller=this_caller()))
+    )
 
 
 @blueprint.post("/logout")
 def logout() -> Response:
     """End the session of the access token."""
-    services().sessions.end_session(current_session().id)
+    services().sessions.end_session(current_session().id, Actor.of(this_caller()))
     return envelope(200, {})
 
 
@@ -97,6 +100,7 @@ def _tokens_json(opened: OpenedSession) -> JsonObject:
             client_id=opened.client_id,
             session_id=opened.id,
             authenticated_at=opened.authenticated_at,
+            channel=opened.channel,
         )
     )
     return {
