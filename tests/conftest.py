@@ -26,6 +26,7 @@ from auth_portal.settings import Settings, load_settings
 from auth_portal.web.services import Services
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
+from tests.support.outboxes import Outboxes
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.sms import SmsSink
 from tests.support.smtp import MailSink
@@ -94,6 +95,12 @@ def outbox(sink: MailSink) -> MailSink:
     return sink
 
 
+@pytest.fixture
+def outboxes(outbox: MailSink, sms: SmsSink) -> Outboxes:
+    """The SMTP server and the SMS gateway, for portals that have both."""
+    return Outboxes(outbox, sms)
+
+
 def environment(database_url: str, mail_url: str, **overrides: object) -> dict[str, str]:
     """The environment of a production portal on loopback; ``overrides`` are setting names in lower case."""
     values: dict[str, object] = {
@@ -106,6 +113,8 @@ def environment(database_url: str, mail_url: str, **overrides: object) -> dict[s
         "sends_per_inbox_per_hour": 0,
         "sends_per_inbox_per_day": 0,
         "sends_per_source_per_hour": 0,
+        "sms_per_range_per_hour": 0,
+        "sms_per_site_per_day": 0,
         "log_level": "warning",
     }
     merged = {**values, **overrides}

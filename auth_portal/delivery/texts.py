@@ -138,11 +138,11 @@ class Texts:
             words = [news, say(_("If it was not you, undo it within three days:"))]
             text = self._first_that_fits(self._settings.brand_name, [words], f" {letter.undo}")
             return TextMessage(letter.destination.value, text, "address_news")
-        return self._notice(letter, "address_news", [news, say(_("If it was not you, sign in and look at your account."))])
+        return self._notice(
+            letter, "address_news", [news, say(_("If it was not you, sign in and look at your account."))]
+        )
 
-    def _notice(
-        self, letter: CodeLetter | NoticeLetter | AddressLetter, kind: str, words: list[str]
-    ) -> TextMessage:
+    def _notice(self, letter: CodeLetter | NoticeLetter | AddressLetter, kind: str, words: list[str]) -> TextMessage:
         text = self._first_that_fits(self._settings.brand_name, [words, words[:1]], "")
         return TextMessage(letter.destination.value, text, kind)
 

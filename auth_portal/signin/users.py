@@ -57,6 +57,11 @@ class Profile:
         """Whether an operator refuses this user."""
         return self.suspended_at is not None
 
+    @property
+    def address(self) -> str | None:
+        """What the person is called by on pages: the main address, or the number where there is none."""
+        return self.email or self.phone
+
 
 def _main(channel: str, label: str) -> Label[str]:
     """The person's main address or number."""

@@ -4,28 +4,37 @@ from __future__ import annotations
 
 from flask_babel import gettext
 from flask_wtf import FlaskForm
-from wtforms import BooleanField, HiddenField, StringField
+from wtforms import BooleanField, Field, HiddenField, StringField
 
 from auth_portal.errors import InvalidInput
 from auth_portal.web.errors import REASONS
 
 
 class EmailForm(FlaskForm):
-    """Where to send a code."""
+    """The address to mail a code to."""
 
     email = StringField()
 
+    @property
+    def entry(self) -> Field:
+        """The field that says where the code goes."""
+        return self.email
 
-class ResendForm(FlaskForm):
-    """Ask for the code again."""
 
-    email = HiddenField()
+class PhoneForm(FlaskForm):
+    """The number to text a code to."""
+
+    phone = StringField()
+
+    @property
+    def entry(self) -> Field:
+        """The field that says where the code goes."""
+        return self.phone
 
 
 class PressureForm(FlaskForm):
     """Ask for a code with a proof of work, which the script fills in."""
 
-    email = HiddenField()
     proof = HiddenField()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from babel import Locale
 from flask import Flask, Response, g, request, url_for
@@ -80,15 +80,18 @@ def _template_globals() -> dict[str, object]:
     }
 
 
-def _onward(path: str) -> str:
+def _onward(path: str, **query: str) -> str:
     """One of our pages, on the way to the app that this sign-in is for."""
-    carried = f"?request={quote(g.flow.id)}" if "flow" in g else ""
-    return f"{request.script_root}{path}{carried}"
+    carried = urlencode(({"request": g.flow.id} if "flow" in g else {}) | query)
+    return f"{request.script_root}{path}{'?' if carried else ''}{carried}"
 
 
 def _language_url(code: str) -> str:
     """This page in another language; from an error page, the first one. What a form posts to answers GET too."""
     if "error" in g:
         return url_for("pages.login", lang=code)
-    carried = f"&request={quote(g.flow.id)}" if "flow" in g else ""
-    return f"{request.script_root}{quote(request.path)}?lang={code}{carried}"
+    carried = {"lang": code} | ({"request": g.flow.id} if "flow" in g else {})
+    choice = "phone" if "phone" in request.form else request.args.get("by")
+    if choice in ("email", "phone"):
+        carried["by"] = choice
+    return f"{request.script_root}{quote(request.path)}?{urlencode(carried)}"

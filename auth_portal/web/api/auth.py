@@ -5,10 +5,11 @@ from __future__ import annotations
 from flask import Blueprint, Response, g
 
 from auth_portal.db import utcnow
-from auth_portal.errors import ClientUnknown, InvalidInput
-from auth_portal.signin.addresses import parse_email
+from auth_portal.errors import ClientUnknown, InvalidInput, NotFound
+from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.events import Actor
+from auth_portal.signin.phones import parse_phone
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
 from auth_portal.signin.tokens import AccessDraft
@@ -22,41 +23,38 @@ from auth_portal.web.services import services
 blueprint = Blueprint("api_auth", __name__, url_prefix="/api/v1/auth")
 
 
+_SHOWN_AS = {"email": "email", "sms": "phoneNumber"}
+"""The member of an answer that says where a code went."""
+
+
 @blueprint.post("/send-otp-email")
 def send_otp_email() -> Response:
     """Send a code to an address."""
-    body = inputs.parse_body(inputs.SendCode)
-    destination = parse_email(body.email)
-    app = None
-    if body.client_id is not None:
-        client = services().clients.find(body.client_id)
-        if client is None:
-            raise ClientUnknown
-        app = app_of(client)
-    sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
-    g.code_length = sent.code_length
-    data: JsonObject = {
-        "email": destination.value,
-        "challengeId": sent.id,
-        "codeLength": sent.code_length,
-        "expiresAt": wire_time(sent.expires_at),
-        "resendAt": wire_time(sent.resend_at),
-    }
-    if services().settings.is_development:
-        data["code"] = sent.code
-    return envelope(201, data)
+    body = inputs.parse_body(inputs.SendEmailCode)
+    return _send(parse_email(body.email), body)
 
 
 @blueprint.post("/login-otp-email")
 def login_otp_email() -> Response:
-    """Exchange a code for tokens, or for a registration token where the person is new."""
-    body = inputs.parse_body(inputs.VerifyCode)
-    destination = parse_email(body.email)
-    code = parse_code(body.code, services().otp.code_lengths)
-    opened = services().otp.verify_code(destination, code, this_caller(), body.challenge_id)
-    if isinstance(opened, PendingRegistration):
-        return envelope(200, _registration_json(opened))
-    return envelope(200, _tokens_json(opened))
+    """Exchange a mailed code for tokens, or for a registration token where the person is new."""
+    body = inputs.parse_body(inputs.VerifyEmailCode)
+    return _login(parse_email(body.email), body)
+
+
+@blueprint.post("/send-otp")
+def send_otp() -> Response:
+    """Send a code to a phone."""
+    check_sms()
+    body = inputs.parse_body(inputs.SendPhoneCode)
+    return _send(phone_of(body), body)
+
+
+@blueprint.post("/login-otp")
+def login_otp() -> Response:
+    """Exchange a code that came to a phone, as one that was mailed."""
+    check_sms()
+    body = inputs.parse_body(inputs.VerifyPhoneCode)
+    return _login(phone_of(body), body)
 
 
 @blueprint.post("/complete-registration")
@@ -90,6 +88,46 @@ def logout() -> Response:
     """End the session of the access token."""
     services().sessions.end_session(current_session().id, Actor.of(this_caller()))
     return envelope(200, {})
+
+
+def check_sms() -> None:
+    """Raise NotFound where this portal sends nothing to phones (contract, section 1)."""
+    if not services().settings.has_sms:
+        raise NotFound
+
+
+def phone_of(body: inputs.ToPhone) -> Destination:
+    """The number that a call is about. Raises InvalidInput."""
+    return parse_phone(body.phone_number, services().settings, body.region)
+
+
+def _send(destination: Destination, body: inputs.SendCode) -> Response:
+    app = None
+    if body.client_id is not None:
+        client = services().clients.find(body.client_id)
+        if client is None:
+            raise ClientUnknown
+        app = app_of(client)
+    sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
+    g.code_length = sent.code_length
+    data: JsonObject = {
+        _SHOWN_AS[destination.channel]: destination.value,
+        "challengeId": sent.id,
+        "codeLength": sent.code_length,
+        "expiresAt": wire_time(sent.expires_at),
+        "resendAt": wire_time(sent.resend_at),
+    }
+    if services().settings.is_development:
+        data["code"] = sent.code
+    return envelope(201, data)
+
+
+def _login(destination: Destination, body: inputs.VerifyCode) -> Response:
+    code = parse_code(body.code, services().otp.code_lengths)
+    opened = services().otp.verify_code(destination, code, this_caller(), body.challenge_id)
+    if isinstance(opened, PendingRegistration):
+        return envelope(200, _registration_json(opened))
+    return envelope(200, _tokens_json(opened))
 
 
 def _tokens_json(opened: OpenedSession) -> JsonObject:

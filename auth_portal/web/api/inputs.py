@@ -34,20 +34,47 @@ class Input(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore", hide_input_in_errors=True)
 
 
-class SendCode(Input):
-    """Body of ``send-otp-email``."""
+class ToEmail(Input):
+    """Whom a call is about, by address."""
 
     email: Text
+
+
+class ToPhone(Input):
+    """Whom a call is about, by number. ``region``: the country of a national number."""
+
+    phone_number: Text
+    region: Text | None = None
+
+
+class SendCode(Input):
+    """What may be said beside the destination of a code."""
+
     client_id: Text | None = None
     locale: Language | None = None
 
 
 class VerifyCode(Input):
-    """Body of ``login-otp-email``."""
+    """What is said beside the destination of a code that came."""
 
-    email: Text
     code: Text
     challenge_id: Opaque | None = None
+
+
+class SendEmailCode(ToEmail, SendCode):
+    """Body of ``send-otp-email``."""
+
+
+class VerifyEmailCode(ToEmail, VerifyCode):
+    """Body of ``login-otp-email``."""
+
+
+class SendPhoneCode(ToPhone, SendCode):
+    """Body of ``send-otp``."""
+
+
+class VerifyPhoneCode(ToPhone, VerifyCode):
+    """Body of ``login-otp``."""
 
 
 class CompleteRegistration(Input):

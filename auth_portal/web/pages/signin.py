@@ -24,7 +24,6 @@ from auth_portal.errors import (
     TooManyRequests,
     Unauthenticated,
 )
-from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration, parse_name
@@ -32,8 +31,9 @@ from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
-from auth_portal.web.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.forms import ButtonForm, CodeForm, RegisterForm, show_faults
 from auth_portal.web.i18n import choose_locale
+from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
 from auth_portal.web.pages.pressure import pressure_page
 from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
@@ -69,7 +69,7 @@ def login() -> Response:
     session = current_session()
     if session is not None and flow is None:
         return to("pages_account.account")
-    response = _login_page(EmailForm(email=_likely_address(flow, session)))
+    response = login_page(form_for(_likely_address(flow, session)))
     if not get_cookie("browser"):
         # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
         keep_browser(response, browser_secret())
@@ -78,18 +78,20 @@ def login() -> Response:
 
 @blueprint.post("/login")
 def send_code() -> Response:
-    """Send a code to the address, or the same code again."""
-    form = EmailForm()
+    """Send a code to the address or number, or the same code again."""
+    form = posted_form()
     flow = find_flow()
     secret = browser_secret()
     proof = request.form.get("proof", "")
     try:
-        destination = parse_email(form.email.data or "")
+        destination = destination_of(form)
         sent = services().otp.send_code(destination, caller_of(secret), choose_locale(), proof, asking_app(flow))
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _login_page(form, status=400)
+        return login_page(form, status=400)
     except TooManyRequests as error:
+        if destination.channel == "sms" and not error.takes_proof:
+            return no_text_page(form, error)
         return pressure_page(destination, error, had_proof=bool(proof))
     except ResendTooSoon as error:
         _note_challenge(flow, services().otp.find_challenge(caller_of(secret)))
@@ -102,13 +104,15 @@ def send_code() -> Response:
         )
     except DeliveryFailed as error:
         refusal = refusal_of(error)
-        form.email.errors = [gettext(refusal.message)]
-        return _login_page(form, status=refusal.status)
+        form.entry.errors = [gettext(refusal.message)]
+        return login_page(form, status=refusal.status)
     else:
         g.code_length = sent.code_length
         if flow is not None:
             services().pending.note_challenge(flow.id, sent.id)
-        if sent.is_repeat:
+        if sent.is_repeat and destination.channel == "sms":
+            flash(gettext("Sent again. It is the same code, so an earlier message is still good."))
+        elif sent.is_repeat:
             flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
     response = to("pages.code", flow)
     keep_browser(response, secret)
@@ -248,16 +252,14 @@ def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
 
 
 def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | None:
-    """The address that the app says, or that of who must prove again; only filled in, never written to (OP-18)."""
+    """The address or number that the app says, or that of who must prove again; only filled in, never written to
+    (OP-18).
+    """
     if flow is None:
         return None
     if flow.request.login_hint is not None:
         return flow.request.login_hint
-    return session.user.email if session is not None and "select_account" not in flow.request.prompt else None
-
-
-def _login_page(form: EmailForm, status: int = 200) -> Response:
-    return make_response(render_template("pages/login.html", form=form, **notice_of_before()), status)
+    return session.user.address if session is not None and "select_account" not in flow.request.prompt else None
 
 
 def _code_page(
@@ -266,21 +268,23 @@ def _code_page(
     now = utcnow()
     attempts_left = getattr(refused, "attempts_left", None)
     is_approved = challenge.is_live(now) and challenge.approved_at is not None
+    # Text messages have no link that could be confirmed elsewhere.
+    may_be_approved = challenge.is_live(now) and challenge.destination.channel == "email"
     is_open = is_approved or (challenge.is_open(now) and (refused is None or bool(attempts_left)))
     resend_at = challenge.sent_at + services().settings.resend_after
     page = render_template(
         "pages/code.html",
         form=form,
-        destination=challenge.destination.value,
+        destination=challenge.destination,
         code_length=challenge.code_length,
         expires_at=challenge.expires_at,
         expires_in=max(0, int((challenge.expires_at - now).total_seconds())),
         resend_in=max(0, round((resend_at - now).total_seconds())),
         attempts_left=attempts_left,
         state="open" if is_open else "dead",
-        resend_form=ResendForm(formdata=None, email=challenge.destination.value),
+        resend_form=ButtonForm(formdata=None),
         webmail=webmail_of(challenge.destination),
-        is_waiting=challenge.is_live(now),
+        is_waiting=may_be_approved,
         **notice_of_before(),
     )
     return make_response(page, refusal_of(refused).status if refused is not None else status)
