@@ -33,8 +33,10 @@ from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_gateway, parse_relay, unknown_names
+from auth_portal.signin.changes import UndoService
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.guesses import GuessService
+from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
@@ -153,6 +155,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     guesses = GuessService(engine, settings, keyring, notices)
     tokens = TokenIssuer(settings, keys)
     users = UserService(engine)
+    otp = OtpService(engine, settings, keyring, limits, site, proofs, guesses, entry, deliverer, background.later)
     clients = ClientService(engine)
     subjects = Subjects(engine)
     fetcher = Fetcher(settings)
@@ -177,8 +180,10 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         limits=limits,
         site_ledger=site,
         proofs=proofs,
-        otp=OtpService(engine, settings, keyring, limits, site, proofs, guesses, entry, deliverer, background.later),
+        otp=otp,
         links=LinkService(engine, keyring, entry),
+        identifiers=IdentifierService(engine, settings, keyring, limits, otp, guesses, notices),
+        undos=UndoService(engine, keyring, users, notices),
         clients=clients,
         subjects=subjects,
         requests=RequestReader(clients, tokens),

@@ -15,6 +15,8 @@
     ├── RequestExpired          an app's request is over, unknown, or another browser's
     ├── ResendTooSoon           the same caller had a code sent a moment ago
     ├── AlreadyRegistered       the address has a user, or the registration was used
+    ├── AddressesFull           the person has two of these already
+    ├── LastAddress             nothing else would be left to sign in with
     ├── TooManyRequests         a send limit is reached
     ├── DeliveryFailed          no relay accepted the letter
     ├── DatabaseUnavailable     the database does not answer
@@ -110,6 +112,14 @@ class ResendTooSoon(PortalError):
 
 class AlreadyRegistered(PortalError):
     """The address already belongs to a user, or this registration was completed before."""
+
+
+class AddressesFull(PortalError):
+    """The person has two addresses, or two numbers, and wants to keep both beside a third (OTP-36)."""
+
+
+class LastAddress(PortalError):
+    """What is to be removed is all that the person could still sign in with."""
 
 
 class TooManyRequests(PortalError):

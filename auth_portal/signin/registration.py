@@ -11,18 +11,17 @@ import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
-from auth_portal.models import Challenge, Identifier, Registration, User
-from auth_portal.models.challenge import IN_LEDGER
+from auth_portal.models import Registration, User
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.claims import claim
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.limits import account_key, lock_ledger
@@ -126,15 +125,13 @@ class RegistrationService:
                 proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
                 if proof is None:
                     raise self._refusal(connection, registration_id)
-                former = account_key(self._keyring, Destination(proof.channel, proof.destination))
+                destination = Destination(proof.channel, proof.destination)
+                former = account_key(self._keyring, destination)
                 lock_ledger(connection, former, now)
                 user = {"id": user_id, "first_name": first_name, "last_name": last_name, "locale": locale}
                 dates = {"created_at": now, "terms_accepted_at": now}
                 connection.execute(insert(User), user | dates)
-                connection.execute(insert(Identifier), _identifier(proof, user_id))
-                # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
-                for adopt in _ADOPT_LEDGER:
-                    connection.execute(adopt, {"former": former, "user_id": user_id})
+                claim(connection, destination, user_id, former, rank=0, verified_at=proof.created_at)
                 profile = _profile(proof, user_id, first_name, last_name, locale, now)
                 record(connection, "registered", Actor.of(caller), user_id, facts={"channel": proof.channel})
                 return self._sessions.open_session(connection, profile, caller, proof.channel)
@@ -151,16 +148,6 @@ def _profile(proof: AnyRow, user_id: str, first_name: str, last_name: str, local
     is_email = proof.channel == "email"
     email, phone = (proof.destination, None) if is_email else (None, proof.destination)
     return Profile(user_id, first_name, last_name, locale, now, email=email, phone=phone)
-
-
-def _identifier(proof: AnyRow, user_id: str) -> dict[str, Any]:
-    return {
-        "channel": proof.channel,
-        "value": proof.destination,
-        "user_id": user_id,
-        "rank": 0,
-        "verified_at": proof.created_at,
-    }
 
 
 _BY_SECRETS = (
@@ -188,11 +175,4 @@ _COMPLETE = (
     .values(completed_at=bindparam("now"))
     .returning(Registration.channel, Registration.destination, Registration.created_at)
 )
-# Two, because each of these has an index: an account may have any number of long codes, which count for nothing.
-_ADOPT_LEDGER = [
-    update(Challenge)
-    .where(Challenge.account == bindparam("former"), text(which))
-    .values(account=bindparam("user_id"))
-    for which in (IN_LEDGER, "consumed_at IS NOT NULL")
-]
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

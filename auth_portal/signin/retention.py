@@ -13,6 +13,7 @@ from auth_portal.models import (
     AuthorizationCode,
     Challenge,
     DeviceCode,
+    IdentifierChange,
     KnownDevice,
     PendingRequest,
     Registration,
@@ -52,6 +53,10 @@ def prune(engine: Engine) -> dict[str, int]:
             engine, delete(SendLimit), SendLimit.key, SendLimit.spent_until < int(now.timestamp() * 1000)
         ),
         "known devices": _in_batches(engine, delete(KnownDevice), KnownDevice.id, KnownDevice.expires_at < now),
+        # An address that somebody gave up is nobody's business once they cannot have it back.
+        "changes of addresses": _in_batches(
+            engine, delete(IdentifierChange), IdentifierChange.id, IdentifierChange.undo_until < now
+        ),
         "sessions": _in_batches(engine, delete(Session), Session.id, is_ended),
         "requests of apps": _in_batches(
             engine, delete(PendingRequest), PendingRequest.id, PendingRequest.expires_at < now

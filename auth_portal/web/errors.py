@@ -86,6 +86,18 @@ TABLE: dict[type[Exception], Refusal] = {
         "Resource already exists or cannot be changed in its current state",
         _("This address is already registered. Please sign in."),
     ),
+    errors.AddressesFull: Refusal(
+        409,
+        "addresses_full",
+        "Resource already exists or cannot be changed in its current state",
+        _("You have two of these already. Replace the main one, or remove one first."),
+    ),
+    errors.LastAddress: Refusal(
+        409,
+        "last_address",
+        "Resource already exists or cannot be changed in its current state",
+        _("This is the last one that you can sign in with. Add another one first."),
+    ),
     errors.TooManyRequests: Refusal(
         429, "too_many_requests", "Too many requests", _("Too many requests. Please try again later.")
     ),
@@ -137,6 +149,7 @@ REASONS: dict[str, str] = {
     "not_mobile": _("is not a mobile number"),
     "internet_phone": _("is a number of an internet telephone service"),
     "not_served": _("is a number to which we send no text messages"),
+    "already_yours": _("is yours already"),
     "not_a_code": _("is not a code"),
     "too_long": _("is too long"),
     "not_printable": _("has characters that cannot be shown"),

@@ -22,6 +22,8 @@ from auth_portal.oidc.requests import RequestReader
 from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
+from auth_portal.signin.changes import UndoService
+from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keys import SigningKeys
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
@@ -57,6 +59,8 @@ class Services:
     proofs: ProofOfWork
     otp: OtpService
     links: LinkService
+    identifiers: IdentifierService
+    undos: UndoService
     clients: ClientService
     subjects: Subjects
     requests: RequestReader

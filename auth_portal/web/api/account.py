@@ -8,7 +8,7 @@ from auth_portal.errors import InvalidInput
 from auth_portal.settings import LOCALES
 from auth_portal.signin.registration import parse_name
 from auth_portal.web.api import inputs
-from auth_portal.web.api.bearer import current_session, user_json
+from auth_portal.web.api.bearer import current_session, me_json
 from auth_portal.web.envelope import envelope
 from auth_portal.web.services import services
 
@@ -17,8 +17,8 @@ blueprint = Blueprint("api_account", __name__, url_prefix="/api/v1/auth")
 
 @blueprint.get("/me")
 def me() -> Response:
-    """The profile of the signed-in person."""
-    return envelope(200, user_json(current_session().user))
+    """The profile of the signed-in person, with all addresses and numbers."""
+    return envelope(200, me_json(current_session().user))
 
 
 @blueprint.patch("/me")
@@ -36,4 +36,4 @@ def update_me() -> Response:
             raise InvalidInput(locale="malformed")
         changes["locale"] = body.locale
     services().users.update_profile(session.user.id, **changes)
-    return envelope(200, user_json(services().sessions.get_by_id(session.id).user))
+    return envelope(200, me_json(services().sessions.get_by_id(session.id).user))

@@ -14,6 +14,7 @@ from auth_portal.errors import InvalidInput
 
 Text = Annotated[str, Field(max_length=1_024)]
 Opaque = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._~-]+$")]
+Region = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")]
 Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z0-9_-]*$")]
 
 _REASONS = {
@@ -97,6 +98,39 @@ class UpdateProfile(Input):
     first_name: Text | None = None
     last_name: Text | None = None
     locale: Language | None = None
+
+
+class GivenEmail(Input):
+    """Body of ``me/email`` and of what is done with an address: ``me/email/main``, ``me/email/remove``."""
+
+    email: Text
+    locale: Language | None = None
+    end_other_sessions: bool = False
+
+
+class ProveEmail(GivenEmail):
+    """Body of ``me/email/verify``."""
+
+    code: Text
+    challenge_id: Opaque | None = None
+    keep_former: bool = False
+
+
+class GivenPhone(Input):
+    """Body of ``me/phone``, ``me/phone/main`` and ``me/phone/remove``."""
+
+    phone_number: Text
+    region: Region | None = None
+    locale: Language | None = None
+    end_other_sessions: bool = False
+
+
+class ProvePhone(GivenPhone):
+    """Body of ``me/phone/verify``."""
+
+    code: Text
+    challenge_id: Opaque | None = None
+    keep_former: bool = False
 
 
 AnyInput = TypeVar("AnyInput", bound=Input)
