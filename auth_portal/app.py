@@ -29,9 +29,11 @@ from auth_portal.oidc.subjects import Subjects
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.export import ExportService
 from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.leaving import LeavingService
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.notices import NoticeService
@@ -142,7 +144,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     # Apart from letters: while a relay is slow, the ledger is read all the same.
     upkeep = Background()
     site = SiteLedger(engine, settings, upkeep.later)
-    entry = EntryService(engine, settings, sessions, registrations, notices)
+    entry = EntryService(engine, settings, keyring, sessions, registrations, notices)
     guesses = GuessService(engine, settings, keyring, notices)
     tokens = TokenIssuer(settings, keys)
     users = UserService(engine)
@@ -170,6 +172,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         proofs=proofs,
         otp=OtpService(engine, settings, keyring, limits, site, proofs, guesses, entry, deliverer, background.later),
         links=LinkService(engine, keyring, entry),
+        exports=ExportService(engine, settings),
+        leaving=LeavingService(engine, settings, keyring, deliverer, background.later),
         clients=clients,
         subjects=subjects,
         requests=RequestReader(clients, tokens),

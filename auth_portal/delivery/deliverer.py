@@ -11,6 +11,7 @@ from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.message import Message
 from auth_portal.delivery.relays import RELAY_BUDGET_S, SEND_BUDGET_S, Handover, RelayRefused
 from auth_portal.errors import DeliveryFailed
+from auth_portal.signin.leaving import LeavingLetter
 from auth_portal.signin.notices import NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
@@ -39,6 +40,10 @@ class MailDeliverer:
     def send_wrong_codes(self, notice: NoticeLetter) -> None:
         """Tell of wrong codes that were tried. Raises DeliveryFailed."""
         self._hand_over(self._letters.wrong_codes(notice))
+
+    def send_account_deleted(self, letter: LeavingLetter) -> None:
+        """Tell of a deletion. Raises DeliveryFailed."""
+        self._hand_over(self._letters.account_deleted(letter))
 
     def _hand_over(self, message: Message) -> None:
         end = time.monotonic() + SEND_BUDGET_S

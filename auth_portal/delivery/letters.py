@@ -24,6 +24,7 @@ from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
+from auth_portal.signin.leaving import LeavingLetter
 from auth_portal.signin.notices import NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
@@ -50,6 +51,7 @@ _FACTS = (
     "app",
     "logo",
     "color",
+    "until",
 )
 _GROUP = 4
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
@@ -99,16 +101,26 @@ class Letters:
         """The notice of wrong codes that were tried (OTP-30). It names no number (BUD-07)."""
         return self._message("wrong_codes", notice, _("Wrong codes at %(brand)s"))
 
+    def account_deleted(self, letter: LeavingLetter) -> Message:
+        """The letter about a deletion, with a link that takes it back while that is possible (PRIV-03)."""
+        locale = self._locale(letter.locale)
+        until = _time(letter.erase_at.replace(second=0, microsecond=0), locale) if letter.erase_at else None
+        subject = _("Your account at %(brand)s is closed") if until else _("Your account at %(brand)s was deleted")
+        return self._message("account_deleted", letter, subject, link=letter.link, until=until)
+
+    def _locale(self, wish: str) -> str:
+        return wish if wish in self._environments else self._settings.default_locale
+
     def _message(
         self,
         name: str,
-        letter: CodeLetter | NoticeLetter,
+        letter: CodeLetter | NoticeLetter | LeavingLetter,
         subject: str,
         minutes: int = 0,
         code_length: int = 0,
         **facts: str | None,
     ) -> Message:
-        locale = letter.locale if letter.locale in self._environments else self._settings.default_locale
+        locale = self._locale(letter.locale)
         gettext = self._translations[locale].gettext
         moment = letter.asked_at if isinstance(letter, CodeLetter) else letter.happened_at
         facts |= {

@@ -149,6 +149,9 @@ class Settings(BaseModel):
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
     )
+    deletion_grace: Duration = _seconds(
+        7 * 86_400, 86_400, 30 * 86_400, "How long somebody who deleted their account may take that back."
+    )
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )

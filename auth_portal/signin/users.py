@@ -15,7 +15,7 @@ from auth_portal.models import Identifier, KnownDevice, Session, User
 from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.endings import end_sessions
+from auth_portal.signin.endings import end_person
 from auth_portal.signin.limits import device_values
 
 
@@ -42,6 +42,11 @@ class Profile:
     def is_suspended(self) -> bool:
         """Whether an operator refuses this user."""
         return self.suspended_at is not None
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether the account is open: neither suspended nor about to be deleted."""
+        return self.suspended_at is None and self.erase_at is None
 
 
 def _main(channel: str, label: str) -> Label[str]:
@@ -150,9 +155,12 @@ class UserService:
         with self._engine.begin() as connection:
             suspended = update(User).where(User.id == user_id, User.suspended_at.is_(None))
             connection.execute(suspended.values(suspended_at=now))
-            end_sessions(connection, Session.user_id == user_id, now)
+            end_person(connection, user_id, now)
 
     def restore(self, user_id: str) -> None:
         """Let a suspended user sign in again; ended sessions stay ended."""
+        restored = update(User).where(User.id == user_id, User.suspended_at.is_not(None)).values(suspended_at=None)
         with self._engine.begin() as connection:
-            connection.execute(update(User).where(User.id == user_id).values(suspended_at=None))
+            if connection.execute(restored).rowcount:
+                # One that was opened while the user was being suspended must not come to life.
+                end_person(connection, user_id, utcnow())

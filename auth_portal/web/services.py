@@ -22,7 +22,9 @@ from auth_portal.oidc.requests import RequestReader
 from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
+from auth_portal.signin.export import ExportService
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.leaving import LeavingService
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.otp import OtpService
@@ -53,6 +55,8 @@ class Services:
     proofs: ProofOfWork
     otp: OtpService
     links: LinkService
+    exports: ExportService
+    leaving: LeavingService
     clients: ClientService
     subjects: Subjects
     requests: RequestReader
