@@ -17,7 +17,6 @@ from auth_portal.db import autocommit, utcnow
 from auth_portal.models import (
     Challenge,
     ErasedUser,
-    Event,
     LogoutNotice,
     PendingRequest,
     Registration,
@@ -26,7 +25,7 @@ from auth_portal.models import (
 )
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.belongings import challenges_of, destinations_of, registrations_of, requests_of
-from auth_portal.signin.events import PORTAL, Actor, record
+from auth_portal.signin.events import PORTAL, Actor, forget_person
 from auth_portal.signin.keyring import digest
 from auth_portal.signin.limits import lock_ledger
 
@@ -108,10 +107,9 @@ def _erase(engine: Engine, user_id: str, actor: Actor) -> bool:
                 raise _NotDue
             connection.execute(delete(LogoutNotice).where(LogoutNotice.user_id == user_id))
             connection.execute(delete(SendLimit).where(SendLimit.key == user_id))
-            _forget_events(connection, user_id, now)
+            # Notes that it was done, and by whom; not to whom.
+            forget_person(connection, user_id, now, actor)
             connection.execute(insert(ErasedUser), {"subject_hash": digest(user_id), "erased_at": now})
-            # That it was done, and by whom; not to whom.
-            record(connection, "erased", actor, None)
     except _NotDue:
         return False
     return True
@@ -133,11 +131,6 @@ def _forget_challenges(
     over = case((Challenge.expires_at > now, now), else_=Challenge.expires_at)
     for which in challenges_of(user_id, destinations):
         connection.execute(update(Challenge).where(which).values(expires_at=over, **nobody))
-
-
-def _forget_events(connection: Connection, user_id: str, now: datetime) -> None:
-    nobody = {"user_id": None, "session_id": None, "client_id": None, "network": "", "device": "", "facts": None}
-    connection.execute(update(Event).where(Event.user_id == user_id).values(erased_at=now, **nobody))
 
 
 def _overwrite_log(engine: Engine) -> None:

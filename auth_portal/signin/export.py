@@ -9,13 +9,14 @@ from sqlalchemy import Connection, Engine, select
 
 from auth_portal.db import AnyRow, utcnow
 from auth_portal.errors import NotFound
-from auth_portal.models import Client, User
+from auth_portal.models import Client
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.belongings import destinations_of
 from auth_portal.signin.callers import coarse_network
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.export_sections import SECTIONS, Section
+from auth_portal.signin.users import hold_user
 
 FORMAT = 1
 """Changes when a member goes or means something else; new members may come at any time."""
@@ -31,11 +32,9 @@ class ExportService:
         self._issuer = settings.public_url
 
     def export(self, user_id: str, actor: Actor) -> dict[str, Any]:
-        """All of it; times are aware datetimes. It is noted that this was done, not what (PRIV-11). Raises NotFound."""
+        """All of it; times are aware datetimes. Noted is that this was done, not what (PRIV-11). Raises NotFound."""
         with self._engine.begin() as connection:
-            # Held, so that nobody is erased meanwhile and leaves an event behind.
-            held = select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
-            if connection.execute(held).first() is None:
+            if not hold_user(connection, user_id):
                 raise NotFound
             destinations = destinations_of(connection, user_id)
             found = {

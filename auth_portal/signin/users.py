@@ -101,6 +101,15 @@ def find_user(connection: Connection, destination: Destination) -> Profile | Non
     return None if row is None else Profile(*row)
 
 
+def hold_user(connection: Connection, user_id: str) -> bool:
+    """Whether there is this user, who is not erased before the caller's transaction ends.
+
+    For whoever writes something about a person where no foreign key does the same.
+    """
+    held = select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+    return connection.execute(held).first() is not None
+
+
 @dataclass(frozen=True, slots=True)
 class Arriving:
     """A user at the door: whether a device of these words was used before, and whether this browser is known."""
