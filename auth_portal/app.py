@@ -35,10 +35,12 @@ from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_gateway, parse_relay, unknown_names
 from auth_portal.signin.changes import UndoService
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.export import ExportService
 from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.leaving import LeavingService
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.notices import NoticeService
@@ -151,7 +153,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     # Apart from letters: while a relay is slow, the ledger is read all the same.
     upkeep = Background()
     site = SiteLedger(engine, settings, upkeep.later)
-    entry = EntryService(engine, settings, sessions, registrations, notices)
+    entry = EntryService(engine, settings, keyring, sessions, registrations, notices)
     guesses = GuessService(engine, settings, keyring, notices)
     tokens = TokenIssuer(settings, keys)
     users = UserService(engine)
@@ -184,6 +186,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         links=LinkService(engine, keyring, entry),
         identifiers=IdentifierService(engine, settings, keyring, limits, otp, guesses, notices),
         undos=UndoService(engine, keyring, users, notices),
+        exports=ExportService(engine, settings),
+        leaving=LeavingService(engine, settings, keyring, deliverer, background.later),
         clients=clients,
         subjects=subjects,
         requests=RequestReader(clients, tokens),

@@ -8,6 +8,7 @@
     ├── Unauthenticated         no token, or a dead one
     ├── ScopeInsufficient       the token is good, but for something else
     ├── AccountSuspended        the code was right, the user may not sign in
+    ├── DeletionPending         the code was right, the user asked to be deleted
     ├── ReauthenticationRequired  the sign-in is too long ago for this
     ├── NotFound                there is no such thing, or not of this person
     ├── ClientUnknown           the given client id names no client
@@ -24,6 +25,8 @@
 """
 
 from __future__ import annotations
+
+from datetime import datetime
 
 
 class PortalError(Exception):
@@ -70,6 +73,18 @@ class ScopeInsufficient(PortalError):
 
 class AccountSuspended(PortalError):
     """The person proved the address but the user is suspended. Said only after a right code."""
+
+
+class DeletionPending(PortalError):
+    """The person proved the address, but asked for deletion. Said only after a right code.
+
+    ``erase_at``: until then that can be taken back; ``token``: by whoever holds this (see ``signin.leaving``).
+    """
+
+    def __init__(self, *, erase_at: datetime, token: str) -> None:
+        super().__init__("to be erased")
+        self.erase_at = erase_at
+        self.token = token
 
 
 class ReauthenticationRequired(PortalError):

@@ -171,6 +171,9 @@ class Settings(BaseModel):
     sessions_per_user: int = Field(
         100, ge=1, le=1_000, description="Sessions that one person may have at once; one more ends the least used."
     )
+    deletion_grace: Duration = _seconds(
+        7 * 86_400, 86_400, 30 * 86_400, "How long somebody who deleted their account may take that back."
+    )
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )

@@ -8,9 +8,10 @@ from __future__ import annotations
 import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, insert, null, update
 
 from auth_portal.db import utcnow
 from auth_portal.models import Event
@@ -74,11 +75,15 @@ def record(
     session_id: str | None = None,
     client_id: str | None = None,
     facts: Mapping[str, Any] | None = None,
+    happened_at: datetime | None = None,
 ) -> None:
-    """Note in the caller's transaction what happened to whose account. ``facts``: nothing secret or personal."""
+    """Note in the caller's transaction what happened to whose account. ``facts``: nothing secret or personal.
+
+    ``happened_at``: now, unless it must be the very moment that other rows have.
+    """
     row = {
         "id": secrets.token_hex(16),
-        "happened_at": utcnow(),
+        "happened_at": happened_at or utcnow(),
         "kind": kind,
         "outcome": outcome,
         "actor": actor.kind,
@@ -93,6 +98,19 @@ def record(
         "erased_at": None,
     }
     _INSERT.run(connection, row)
+
+
+def forget_person(connection: Connection, user_id: str, now: datetime, actor: Actor = PORTAL) -> int:
+    """Take out of the audit log whom its events tell of, and note that: the event ``erased`` (PRIV-02).
+
+    What happened when stays, and so does the digest of what is taken out: the seals hold. ``erased`` says how many
+    events were emptied, at their very ``erased_at``, so that nobody can empty others and call it an erasure.
+    """
+    emptied = update(Event).where(Event.user_id == user_id)
+    nobody = {"user_id": None, "session_id": None, "network": "", "device": "", "facts": null(), "erased_at": now}
+    count = connection.execute(emptied.values(nobody)).rowcount
+    record(connection, "erased", actor, None, facts={"events": count}, happened_at=now)
+    return count
 
 
 _INSERT = Prepared(insert(Event), tuple(Event.__table__.columns.keys()))

@@ -22,6 +22,7 @@ from auth_portal.models import (
     SpentAssertion,
 )
 from auth_portal.settings import LONG_CODE_LENGTH
+from auth_portal.signin.erasure import erase_due
 from auth_portal.signin.limits import SendLimits
 
 KEEP_CHALLENGES = timedelta(days=1)
@@ -38,12 +39,17 @@ _BATCH = 1_000
 
 
 def prune(engine: Engine) -> dict[str, int]:
-    """Delete what is past its time; says how many rows of each kind. Refresh tokens go with their session."""
+    """Delete what is past its time; says how many of each kind. Refresh tokens go with their session.
+
+    People first: of those who are erased nothing else is left to delete.
+    """
+    people = erase_due(engine)
     now = utcnow()
     is_forgotten = and_(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
     is_ended = or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
     nobody = {"destination": "", "caller": "", "network": "", "device": ""}
     return {
+        "people": people,
         "challenges": _in_batches(engine, delete(Challenge), Challenge.id, _is_over(now)),
         "addresses of challenges": _in_batches(engine, update(Challenge).values(nobody), Challenge.id, is_forgotten),
         "registrations": _in_batches(

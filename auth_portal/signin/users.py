@@ -28,7 +28,7 @@ from auth_portal.models import Identifier, KnownDevice, Session, User
 from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.endings import end_sessions
+from auth_portal.signin.endings import end_person
 from auth_portal.signin.lifetimes import IS_SIGN_IN
 from auth_portal.signin.limits import device_values
 
@@ -61,6 +61,11 @@ class Profile:
     def address(self) -> str | None:
         """What the person is called by on pages: the main address, or the number where there is none."""
         return self.email or self.phone
+
+    @property
+    def may_sign_in(self) -> bool:
+        """Whether the account is open: neither suspended nor about to be deleted."""
+        return self.suspended_at is None and self.erase_at is None
 
 
 def _main(channel: str, label: str) -> Label[str]:
@@ -123,6 +128,15 @@ def find_user(connection: Connection, destination: Destination) -> Profile | Non
     """The user who proved this destination, if there is one."""
     row = _BY_DESTINATION.first(connection, {"channel": destination.channel, "value": destination.value})
     return None if row is None else Profile(*row)
+
+
+def hold_user(connection: Connection, user_id: str) -> bool:
+    """Whether there is this user, who is not erased before the caller's transaction ends.
+
+    For whoever writes something about a person where no foreign key does the same.
+    """
+    held = select(User.id).where(User.id == user_id).with_for_update(read=True, key_share=True)
+    return connection.execute(held).first() is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,9 +203,12 @@ class UserService:
         with self._engine.begin() as connection:
             suspended = update(User).where(User.id == user_id, User.suspended_at.is_(None))
             connection.execute(suspended.values(suspended_at=now))
-            end_sessions(connection, Session.user_id == user_id, now)
+            end_person(connection, user_id, now)
 
     def restore(self, user_id: str) -> None:
         """Let a suspended user sign in again; ended sessions stay ended."""
+        restored = update(User).where(User.id == user_id, User.suspended_at.is_not(None)).values(suspended_at=None)
         with self._engine.begin() as connection:
-            connection.execute(update(User).where(User.id == user_id).values(suspended_at=None))
+            if connection.execute(restored).rowcount:
+                # One that was opened while the user was being suspended must not come to life.
+                end_person(connection, user_id, utcnow())

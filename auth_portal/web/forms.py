@@ -60,6 +60,12 @@ class UserCodeForm(FlaskForm):
     user_code = StringField()
 
 
+class DeletionForm(FlaskForm):
+    """Whether the person means it."""
+
+    sure = BooleanField()
+
+
 class ButtonForm(FlaskForm):
     """A button that does one thing."""
 

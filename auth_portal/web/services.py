@@ -23,8 +23,10 @@ from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
 from auth_portal.signin.changes import UndoService
+from auth_portal.signin.export import ExportService
 from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.leaving import LeavingService
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
 from auth_portal.signin.open_sessions import OpenSessions
@@ -61,6 +63,8 @@ class Services:
     links: LinkService
     identifiers: IdentifierService
     undos: UndoService
+    exports: ExportService
+    leaving: LeavingService
     clients: ClientService
     subjects: Subjects
     requests: RequestReader

@@ -67,6 +67,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identifier_change_undo_until'), ['undo_until'], unique=False)
         batch_op.create_index(batch_op.f('ix_identifier_change_user_id'), ['user_id'], unique=False)
 
+    with op.batch_alter_table('device_code', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_device_code_user_id'), ['user_id'], unique=False)
+
+    with op.batch_alter_table('pairwise_subject', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_pairwise_subject_user_id'), ['user_id'], unique=False)
+
     with op.batch_alter_table('identifier', schema=None) as batch_op:
         batch_op.add_column(sa.Column('rank', sa.SmallInteger(), server_default='0', nullable=False))
         batch_op.drop_index(batch_op.f('ix_identifier_user_id_channel_value'))

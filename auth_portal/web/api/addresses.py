@@ -5,19 +5,10 @@ All of it needs a sign-in of the last minutes (SES-15), and can end all other se
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
-from auth_portal.errors import NotFound
-from auth_portal.signin.addresses import Destination, parse_email
-from auth_portal.signin.codes import parse_code
-from auth_portal.signin.phones import parse_phone
-from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.api import inputs
-from auth_portal.web.api.bearer import me_json, recent_session, this_caller
-from auth_portal.web.apps import tell_apps
-from auth_portal.web.envelope import JsonObject, envelope, wire_time
-from auth_portal.web.i18n import letter_locale
-from auth_portal.web.services import services
+from auth_portal.web.api.bearer import recent_session
 
 blueprint = Blueprint("api_addresses", __name__, url_prefix="/api/v1/auth/me")
 
