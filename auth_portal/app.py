@@ -35,6 +35,7 @@ from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_gateway, parse_relay, unknown_names
 from auth_portal.signin.changes import UndoService
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.event_log import EventService
 from auth_portal.signin.export import ExportService
 from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.identifiers import IdentifierService
@@ -49,6 +50,7 @@ from auth_portal.signin.otp import OtpService
 from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
+from auth_portal.signin.seals import EventSeals
 from auth_portal.signin.sessions import SessionService
 from auth_portal.signin.site_ledger import SiteLedger
 from auth_portal.signin.tokens import TokenIssuer
@@ -179,6 +181,8 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         places=places,
         registrations=registrations,
         users=users,
+        events=EventService(engine),
+        seals=EventSeals(engine, keyring, settings.events_kept),
         limits=limits,
         site_ledger=site,
         proofs=proofs,

@@ -177,6 +177,9 @@ class Settings(BaseModel):
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )
+    events_kept: Duration = _seconds(
+        365 * 86_400, 90 * 86_400, 365 * 86_400, "How long the audit log keeps what happened; 90 days at least."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
     geoip_file: str = Field(

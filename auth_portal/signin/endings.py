@@ -78,13 +78,16 @@ def end_person(connection: Connection, user_id: str, now: datetime) -> None:
     end_sessions(connection, Session.user_id == user_id, now)
 
 
-def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
-    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23)."""
+def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> int:
+    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23).
+
+    Says how many grants lived.
+    """
     _end_codes(connection, now, lambda table: and_(table.user_id == user_id, table.client_id == client_id))
     live = update(Session).where(
         Session.user_id == user_id, Session.client_id == client_id, Session.ended_at.is_(None)
     )
-    connection.execute(live.values(ended_at=now))
+    return connection.execute(live.values(ended_at=now)).rowcount
 
 
 def _end_codes(connection: Connection, now: datetime, which: Callable[[Any], ColumnElement[bool]]) -> None:

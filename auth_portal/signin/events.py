@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import Connection, insert, null, update
 
-from auth_portal.db import utcnow
+from auth_portal.db import AnyRow, utcnow
 from auth_portal.models import Event
 from auth_portal.prepared import Prepared
 from auth_portal.signin.callers import Caller, coarse_network
@@ -43,6 +44,11 @@ EventKind = Literal[
     "erased",
     "suspended",
     "restored",
+    "client_created",
+    "client_changed",
+    "client_deleted",
+    "secret_rotated",
+    "keys_rotated",
 ]
 Outcome = Literal["done", "refused"]
 
@@ -60,6 +66,10 @@ class Actor:
         """The person behind a caller."""
         return cls("person", coarse_network(caller.network), caller.device)
 
+
+_TOLD = ("id", "kind", "outcome", "actor", "user_id", "session_id", "client_id", "network", "facts")
+
+log = structlog.get_logger("audit")
 
 OPERATOR = Actor("operator")
 PORTAL = Actor("portal")
@@ -98,6 +108,14 @@ def record(
         "erased_at": None,
     }
     _INSERT.run(connection, row)
+    # Before the commit, which hardly ever fails: what counts is the row with this id.
+    told = {name: row[name] for name in _TOLD}
+    log.info("account_event", **told)
+
+
+def differing(row: AnyRow, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the columns that are wanted those that are not so already: an event names what really changed."""
+    return {name: value for name, value in wanted.items() if getattr(row, name) != value}
 
 
 def forget_person(connection: Connection, user_id: str, now: datetime, actor: Actor = PORTAL) -> int:

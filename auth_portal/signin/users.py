@@ -29,6 +29,7 @@ from auth_portal.prepared import Prepared
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.endings import end_person
+from auth_portal.signin.events import OPERATOR, Actor, differing, record
 from auth_portal.signin.lifetimes import IS_SIGN_IN
 from auth_portal.signin.limits import device_values
 
@@ -191,18 +192,26 @@ class UserService:
         with self._autocommit.connect() as connection:
             return [profile_of(row) for row in connection.execute(_NEWEST, {"most": most})]
 
-    def update_profile(self, user_id: str, **changes: str) -> None:
+    def update_profile(self, user_id: str, actor: Actor, **wanted: str) -> None:
         """Set ``first_name``, ``last_name`` or ``locale``; what is not named stays."""
-        if changes:
-            with self._engine.begin() as connection:
-                connection.execute(update(User).where(User.id == user_id).values(**changes))
+        if not wanted:
+            return
+        of_user = User.id == user_id
+        former = select(*(getattr(User, name) for name in wanted)).where(of_user).with_for_update()
+        with self._engine.begin() as connection:
+            row = connection.execute(former).first()
+            changes = differing(row, wanted) if row is not None else {}
+            if changes:
+                connection.execute(update(User).where(of_user).values(changes))
+                record(connection, "profile_changed", actor, user_id, facts={"fields": sorted(changes)})
 
     def suspend(self, user_id: str) -> None:
         """Refuse this user from now on and end every session (SES-10)."""
         now = utcnow()
         with self._engine.begin() as connection:
             suspended = update(User).where(User.id == user_id, User.suspended_at.is_(None))
-            connection.execute(suspended.values(suspended_at=now))
+            if connection.execute(suspended.values(suspended_at=now)).rowcount:
+                record(connection, "suspended", OPERATOR, user_id)
             end_person(connection, user_id, now)
 
     def restore(self, user_id: str) -> None:
@@ -212,3 +221,4 @@ class UserService:
             if connection.execute(restored).rowcount:
                 # One that was opened while the user was being suspended must not come to life.
                 end_person(connection, user_id, utcnow())
+                record(connection, "restored", OPERATOR, user_id)

@@ -41,13 +41,20 @@ def upgrade() -> None:
 
     op.create_table('event_seal',
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('key_id', sa.Integer(), nullable=False),
     sa.Column('sealed_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('first_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('last_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('event_count', sa.Integer(), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('pruned_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True),
+    sa.Column('pruned_digest', sa.String(length=64), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event_seal'))
+    )
+    op.create_table('seal_key',
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('secret', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_seal_key'))
     )
     op.create_table('identifier_change',
     sa.Column('id', sa.String(length=32), nullable=False),
