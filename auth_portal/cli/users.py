@@ -30,7 +30,8 @@ def list_users(limit: int, as_json: bool) -> None:
 @json_option
 def show_user(who: str, as_json: bool) -> None:
     """One user."""
-    show([_row(_get(who))], as_json=as_json)
+    found = _get(who)
+    show([_row(found) | {"terms_version": found.terms_version, "fields": found.fields}], as_json=as_json)
 
 
 @user.command()

@@ -53,6 +53,7 @@ class ClientTokens:
     def __init__(self, settings: Settings, issuer: TokenIssuer, subjects: Subjects) -> None:
         self._issuer = issuer
         self._subjects = subjects
+        self._own_fields = settings.own_fields
         self._refresh_ttl = settings.refresh_token_ttl
         self._session_ttl = settings.session_ttl
 
@@ -126,7 +127,7 @@ class ClientTokens:
             "acr": ACR,
             "amr": AMR,
             "at_hash": _half_hash(access_token),
-            **claims_of(granted.user, told, granted.id_token_claims),
+            **claims_of(granted.user, told, granted.id_token_claims, self._own_fields),
         }
         if granted.nonce is not None:
             claims["nonce"] = granted.nonce

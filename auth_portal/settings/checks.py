@@ -8,7 +8,8 @@ from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
-from auth_portal.settings.fields import Settings
+from auth_portal.settings.fields import LOCALES, Settings
+from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -17,7 +18,15 @@ MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 
 def find_faults(settings: Settings) -> list[str]:
     """Every fault of settings that are each well-formed."""
-    checks = (_check_secrets, _check_public_url, _check_database_url, _check_mail, _check_budgets, _check_web)
+    checks = (
+        _check_secrets,
+        _check_public_url,
+        _check_database_url,
+        _check_mail,
+        _check_budgets,
+        _check_registration,
+        _check_web,
+    )
     return [fault for check in checks for fault in check(settings)]
 
 
@@ -97,6 +106,13 @@ def _check_budgets(settings: Settings) -> list[str]:
             f"GUESS_BUDGETS: the yearly chance of a guessed code is up to {bound:.2e}, "
             f"more than the target {settings.yearly_target:.0e}"
         )
+    return faults
+
+
+def _check_registration(settings: Settings) -> list[str]:
+    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, LOCALES)[1]]
+    if has_control(settings.terms_version):
+        faults.append("TERMS_VERSION has a control character")
     return faults
 
 

@@ -11,11 +11,15 @@ from sqlalchemy import ColumnElement, Connection, Engine, Label, String, and_, b
 from sqlalchemy.orm import aliased
 
 from auth_portal.db import AnyRow, autocommit, utcnow
+from auth_portal.errors import InvalidInput
 from auth_portal.models import Identifier, KnownDevice, Session, User
 from auth_portal.prepared import Prepared
+from auth_portal.settings import LOCALES
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.endings import end_sessions
+from auth_portal.signin.events import Actor, record
+from auth_portal.signin.fields import Value, kept_values
 from auth_portal.signin.limits import device_values
 
 
@@ -42,6 +46,13 @@ class Profile:
     def is_suspended(self) -> bool:
         """Whether an operator refuses this user."""
         return self.suspended_at is not None
+
+
+def parse_locale(text: str, field: str) -> str:
+    """One of our languages. Raises InvalidInput."""
+    if text not in LOCALES:
+        raise InvalidInput(**{field: "malformed"})
+    return text
 
 
 def _main(channel: str, label: str) -> Label[str]:
@@ -82,6 +93,7 @@ _ARRIVING = Prepared(
     .where(*_OF_DESTINATION)
 )
 _BY_ID = select(*USER_COLUMNS).where(User.id == bindparam("user_id"))
+_LOCK_FIELDS = select(User.fields).where(User.id == bindparam("user_id")).with_for_update()
 _NEWEST = select(*USER_COLUMNS).order_by(User.created_at.desc(), User.id).limit(bindparam("most"))
 
 
@@ -138,11 +150,28 @@ class UserService:
         with self._autocommit.connect() as connection:
             return [profile_of(row) for row in connection.execute(_NEWEST, {"most": most})]
 
-    def update_profile(self, user_id: str, **changes: str) -> None:
-        """Set ``first_name``, ``last_name`` or ``locale``; what is not named stays."""
-        if changes:
-            with self._engine.begin() as connection:
-                connection.execute(update(User).where(User.id == user_id).values(**changes))
+    def update_profile(
+        self, user_id: str, *, fields: Mapping[str, Value | None] | None = None, **changes: str
+    ) -> None:
+        """Set ``first_name``, ``last_name``, ``locale`` or some ``fields``; what is not named stays."""
+        if not changes and not fields:
+            return
+        with self._engine.begin() as connection:
+            values: dict[str, Any] = dict(changes)
+            if fields:
+                # Locked, so that of two changes of different fields none is lost.
+                values["fields"] = kept_values(
+                    connection.execute(_LOCK_FIELDS, {"user_id": user_id}).scalar(), fields
+                )
+            connection.execute(update(User).where(User.id == user_id).values(**values))
+
+    def accept_terms(self, user_id: str, version: str, actor: Actor) -> None:
+        """Note that the person accepts this version of the terms; once, however often the button is pressed."""
+        with self._engine.begin() as connection:
+            accepted = update(User).where(User.id == user_id, User.terms_version != version)
+            values = {"terms_version": version, "terms_accepted_at": utcnow()}
+            if connection.execute(accepted.values(values)).rowcount == 1:
+                record(connection, "terms_accepted", actor, user_id, facts={"version": version})
 
     def suspend(self, user_id: str) -> None:
         """Refuse this user from now on and end every session (SES-10)."""

@@ -132,6 +132,11 @@ REASONS: dict[str, str] = {
     "not_accepted": _("must be accepted"),
     "not_json": _("is not valid JSON"),
     "malformed": _("is malformed"),
+    "not_a_number": _("is not a whole number"),
+    "not_a_date": _("is not a date"),
+    "not_a_choice": _("is none of the choices"),
+    "not_a_url": _("is not a web address"),
+    "has_unknown": _("has an unknown member"),
 }
 """What may be wrong with a field; the keys are ``InvalidInput``'s reasons."""
 

@@ -56,6 +56,7 @@ class CompleteRegistration(Input):
     last_name: Text
     accept_terms: bool
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
 
 
 class RefreshTokens(Input):
@@ -70,6 +71,13 @@ class UpdateProfile(Input):
     first_name: Text | None = None
     last_name: Text | None = None
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
+
+
+class AcceptTerms(Input):
+    """Body of ``me/terms``."""
+
+    accept_terms: bool
 
 
 AnyInput = TypeVar("AnyInput", bound=Input)
