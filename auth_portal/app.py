@@ -30,7 +30,7 @@ from auth_portal.oidc.pending import PendingRequests
 from auth_portal.oidc.protocol import AssertionAuth
 from auth_portal.oidc.requests import RequestReader
 from auth_portal.oidc.server import OidcServer
-from auth_portal.oidc.subjects import Subjects
+from auth_portal.oidc.subjects import Subjects, known_claims
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
 from auth_portal.settings import ROOT, Settings, load_settings, parse_gateway, parse_relay, unknown_names
 from auth_portal.signin.changes import UndoService
@@ -67,6 +67,7 @@ from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
 from auth_portal.web.oauth import authorize, device, discovery, endpoints, forward_auth, logout
+from auth_portal.web.own_fields import own_labels
 from auth_portal.web.pages import (
     account,
     activity,
@@ -75,6 +76,8 @@ from auth_portal.web.pages import (
     leaving,
     links,
     mailbox,
+    profile,
+    register,
     sessions,
     signin,
     terms,
@@ -96,7 +99,20 @@ API_DOORS = tuple(door.blueprint for door in (auth, api_account, api_sessions, a
 """The JSON API: proves itself by a token, so its calls carry no CSRF token."""
 PAGES = tuple(
     page.blueprint
-    for page in (signin, links, account, confirm, sessions, addresses, activity, leaving, terms, device)
+    for page in (
+        signin,
+        register,
+        links,
+        account,
+        profile,
+        confirm,
+        sessions,
+        addresses,
+        activity,
+        leaving,
+        terms,
+        device,
+    )
 )
 
 
@@ -194,7 +210,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         leaving=LeavingService(engine, settings, keyring, deliverer, background.later),
         clients=clients,
         subjects=subjects,
-        requests=RequestReader(clients, tokens),
+        requests=RequestReader(clients, tokens, known_claims(settings.own_fields)),
         pending=PendingRequests(engine, settings),
         consents=Consents(engine),
         authorization_codes=codes,
@@ -240,5 +256,6 @@ def _register_doors(app: Flask) -> None:
         "privacy_url": settings.privacy_url or None,
         "support_email": settings.support_email or None,
         "is_development": settings.is_development,
+        "own_labels": own_labels,
         "mailbox_url": "/dev/mailbox" if services.mailbox is not None else None,
     }

@@ -26,7 +26,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 
 class PortalError(Exception):
@@ -42,6 +44,20 @@ class InvalidInput(PortalError):
     def __init__(self, **faults: str) -> None:
         super().__init__(", ".join(f"{field}: {reason}" for field, reason in faults.items()))
         self.faults = faults
+
+
+def parse_all(**parsers: Callable[[], Any]) -> dict[str, Any]:
+    """What each of the parsers gives, by their names. Raises InvalidInput with the faults of all of them."""
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, parse in parsers.items():
+        try:
+            values[name] = parse()
+        except InvalidInput as fault:
+            faults |= fault.faults
+    if faults:
+        raise InvalidInput(**faults)
+    return values
 
 
 class CodeRefused(PortalError):

@@ -42,7 +42,10 @@ def show_user(who: str, as_json: bool) -> None:
     erased_at = find_erased(services.engine, who) if found is None else None
     if found is None and erased_at is None:
         raise click.ClickException("no such user")
-    show([_row(found) if found else {"id": who, "erased_at": erased_at}], as_json=as_json)
+    if found is None:
+        show([{"id": who, "erased_at": erased_at}], as_json=as_json)
+    else:
+        show([_row(found) | {"terms_version": found.terms_version, "fields": found.fields}], as_json=as_json)
 
 
 @user.command()

@@ -23,6 +23,7 @@ from auth_portal.settings.budget import (
     parse_rung,
     yearly_bound,
 )
+from auth_portal.settings.registration_fields import RegistrationField, read_fields
 
 LOCALES = ("tr", "en")
 
@@ -161,6 +162,10 @@ class Settings(BaseModel):
     registration_ttl: Duration = _seconds(
         86_400, 1, 7 * 86_400, "How long a new person may take to complete the registration."
     )
+    registration_fields: str = Field(
+        "",
+        description="What new people are asked for beside their names: a list in JSON, see docs/registration.md.",
+    )
     session_ttl: Duration = _seconds(30 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in.")
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
@@ -195,6 +200,11 @@ class Settings(BaseModel):
     default_locale: Literal["tr", "en"] = Field("tr", description="Language where nobody asked for one.")
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description="Name on pages and letters.")
     terms_url: str = Field("", description="Terms of use, linked from pages and registration.")
+    terms_version: str = Field(
+        "",
+        max_length=64,
+        description="Names the terms that are in force. Whoever accepted others is asked again in the browser.",
+    )
     privacy_url: str = Field("", description="Privacy notice, linked from pages and registration.")
     support_email: str = Field("", description="Where people find help.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
@@ -238,6 +248,11 @@ class Settings(BaseModel):
         if not self.sends_per_source_per_hour or not self.open_short_codes:
             return 0
         return max(self.open_short_codes, rung.budget // (5 * self.code_attempts))
+
+    @property
+    def own_fields(self) -> tuple[RegistrationField, ...]:
+        """The fields of ``REGISTRATION_FIELDS``, in their order."""
+        return read_fields(self.registration_fields, LOCALES)[0]
 
     @property
     def yearly_target(self) -> float:

@@ -24,12 +24,15 @@ from sqlalchemy import (
 from sqlalchemy.orm import aliased
 
 from auth_portal.db import AnyRow, autocommit, utcnow
+from auth_portal.errors import InvalidInput
 from auth_portal.models import Identifier, KnownDevice, Session, User
 from auth_portal.prepared import Prepared
+from auth_portal.settings import LOCALES
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import OPERATOR, Actor, differing, record
+from auth_portal.signin.fields import Value, kept_values
 from auth_portal.signin.lifetimes import IS_SIGN_IN
 from auth_portal.signin.limits import device_values
 
@@ -67,6 +70,13 @@ class Profile:
     def may_sign_in(self) -> bool:
         """Whether the account is open: neither suspended nor about to be deleted."""
         return self.suspended_at is None and self.erase_at is None
+
+
+def parse_locale(text: str, field: str) -> str:
+    """One of our languages. Raises InvalidInput."""
+    if text not in LOCALES:
+        raise InvalidInput(**{field: "malformed"})
+    return text
 
 
 def _main(channel: str, label: str) -> Label[str]:
@@ -192,18 +202,31 @@ class UserService:
         with self._autocommit.connect() as connection:
             return [profile_of(row) for row in connection.execute(_NEWEST, {"most": most})]
 
-    def update_profile(self, user_id: str, actor: Actor, **wanted: str) -> None:
-        """Set ``first_name``, ``last_name`` or ``locale``; what is not named stays."""
-        if not wanted:
+    def update_profile(
+        self, user_id: str, actor: Actor, *, fields: Mapping[str, Value | None] | None = None, **wanted: Any
+    ) -> None:
+        """Set ``first_name``, ``last_name``, ``locale`` or some ``fields``; what is not named stays."""
+        if not wanted and not fields:
             return
         of_user = User.id == user_id
-        former = select(*(getattr(User, name) for name in wanted)).where(of_user).with_for_update()
+        # Locked, so that of two changes of different fields none is lost.
+        former = select(User.fields, *(getattr(User, name) for name in wanted)).where(of_user).with_for_update()
         with self._engine.begin() as connection:
             row = connection.execute(former).first()
-            changes = differing(row, wanted) if row is not None else {}
+            if row is None:
+                return
+            changes = differing(row, wanted | ({"fields": kept_values(row.fields, fields)} if fields else {}))
             if changes:
                 connection.execute(update(User).where(of_user).values(changes))
                 record(connection, "profile_changed", actor, user_id, facts={"fields": sorted(changes)})
+
+    def accept_terms(self, user_id: str, version: str, actor: Actor) -> None:
+        """Note that the person accepts this version of the terms; once, however often the button is pressed."""
+        with self._engine.begin() as connection:
+            accepted = update(User).where(User.id == user_id, User.terms_version != version)
+            values = {"terms_version": version, "terms_accepted_at": utcnow()}
+            if connection.execute(accepted.values(values)).rowcount == 1:
+                record(connection, "terms_accepted", actor, user_id, facts={"version": version})
 
     def suspend(self, user_id: str) -> None:
         """Refuse this user from now on and end every session (SES-10)."""

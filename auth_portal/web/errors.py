@@ -148,7 +148,7 @@ HTTP: dict[int, Refusal] = {
 REASONS: dict[str, str] = {
     "missing": _("is required"),
     "not_an_address": _("is not an email address"),
-    "not_a_number": _("is not a phone number"),
+    "not_a_phone": _("is not a phone number"),
     "not_mobile": _("is not a mobile number"),
     "internet_phone": _("is a number of an internet telephone service"),
     "not_served": _("is a number to which we send no text messages"),
@@ -160,6 +160,11 @@ REASONS: dict[str, str] = {
     "not_accepted": _("must be accepted"),
     "not_json": _("is not valid JSON"),
     "malformed": _("is malformed"),
+    "not_a_number": _("is not a whole number"),
+    "not_a_date": _("is not a date"),
+    "not_a_choice": _("is none of the choices"),
+    "not_a_url": _("is not a web address"),
+    "has_unknown": _("has an unknown member"),
 }
 """What may be wrong with a field; the keys are ``InvalidInput``'s reasons."""
 

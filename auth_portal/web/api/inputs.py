@@ -84,6 +84,7 @@ class CompleteRegistration(Input):
     last_name: Text
     accept_terms: bool
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
 
 
 class RefreshTokens(Input):
@@ -98,6 +99,13 @@ class UpdateProfile(Input):
     first_name: Text | None = None
     last_name: Text | None = None
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
+
+
+class AcceptTerms(Input):
+    """Body of ``me/terms``."""
+
+    accept_terms: bool
 
 
 class GivenEmail(Input):
