@@ -1,7 +1,7 @@
 """SMS gateways over HTTP: our own signed webhook, Twilio, Netgsm.
 
-A gateway is asked once for each text and never again: an answer that did not come may be lost on its way, and then
-the text is on its own. The next gateway is asked all the same, see docs/decisions/0015-sms.md (MAIL-16).
+A gateway is asked once for a text and never again: it may have taken it although its answer was lost. The next one is
+asked all the same, see docs/phone.md (MAIL-16).
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ class Twilio(_HttpGateway):
         said = answer.said
         if answer.status != 201:
             raise HandoverRefused(_reason(answer, said.get("code")))
-        if not said.get("sid") or said.get("status") in (None, "failed", "undelivered", "canceled"):
+        if not said.get("sid") or said.get("status") in ("failed", "undelivered", "canceled"):
             raise HandoverRefused(_reason(answer, said.get("error_code")))
 
 
