@@ -128,7 +128,7 @@ def configure_engine(engine: Engine) -> None:
 
 
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
-    # What is deleted is overwritten, not only freed (PRIV-02): some builds do that anyway, and a sign-in, which deletes
+    # What is deleted is overwritten, not only freed (PRIV-02). Some builds do that anyway; a sign-in, which deletes
     # next to nothing, costs the same with and without.
     for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")

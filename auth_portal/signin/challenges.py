@@ -27,7 +27,7 @@ class Draft:
     """A challenge to open, should the caller have no live one.
 
     ``attempts``: the guesses of its holder, ``foreign_attempts`` those of other networks, both at most.
-    ``is_known``: ``account`` is a user. ``site_spent``: the lengths that all accounts together cannot afford any more.
+    ``is_known``: the account is a user's. ``site_spent``: the lengths that all accounts together cannot afford.
     """
 
     id: str
