@@ -175,6 +175,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
     guesses = GuessService(engine, settings, keyring, notices)
     tokens = TokenIssuer(settings, keys)
     users = UserService(engine)
+    open_sessions = OpenSessions(engine, settings)
     otp = OtpService(engine, settings, keyring, limits, site, proofs, guesses, entry, deliverer, background.later)
     clients = ClientService(engine)
     subjects = Subjects(engine)
@@ -193,7 +194,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         keys=keys,
         tokens=tokens,
         sessions=sessions,
-        open_sessions=OpenSessions(engine, settings),
+        open_sessions=open_sessions,
         places=places,
         registrations=registrations,
         users=users,
@@ -205,7 +206,7 @@ def _build_services(app: Flask, settings: Settings) -> Services:
         otp=otp,
         links=LinkService(engine, keyring, entry),
         identifiers=IdentifierService(engine, settings, keyring, limits, otp, guesses, notices),
-        undos=UndoService(engine, keyring, users, notices),
+        undos=UndoService(engine, keyring, users, open_sessions, notices),
         exports=ExportService(engine, settings),
         leaving=LeavingService(engine, settings, keyring, deliverer, background.later),
         clients=clients,

@@ -1,8 +1,8 @@
 """Changes of the main address or number: what was before is noted, and its owner can undo them (OTP-31).
 
 For UNDO_TTL the former one is nobody else's to take. Undoing gives it back as the main one, and takes from the
-account whatever somebody could have come in by: what took its place, what was proven since or shortly before, all sessions,
-all known devices, and the undoing of what was changed afterwards.
+account whatever somebody could have come in by: what took its place, what was proven since or shortly before, all
+sessions, all known devices, and the undoing of what was changed afterwards.
 """
 
 from __future__ import annotations
@@ -13,22 +13,21 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Connection, Engine, delete
+from sqlalchemy import Connection, Engine
 
 from auth_portal.db import autocommit, utcnow
 from auth_portal.errors import AlreadyRegistered
-from auth_portal.models import KnownDevice, Session
 from auth_portal.settings import Settings
 from auth_portal.signin import identifier_sql as sql
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.claims import claim
-from auth_portal.signin.endings import end_sessions
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import account_key, lock_ledger
 from auth_portal.signin.link_tokens import make_token, read_token
 from auth_portal.signin.notices import AddressNews, NoticeService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.proven import Proven, proven_by
 from auth_portal.signin.users import UserService
 
@@ -100,11 +99,19 @@ def note_change(connection: Connection, user_id: str, former: Proven, current: s
 class UndoService:
     """Opens the undo links of letters, and does what their buttons say."""
 
-    def __init__(self, engine: Engine, keyring: KeyRing, users: UserService, notices: NoticeService) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        keyring: KeyRing,
+        users: UserService,
+        open_sessions: OpenSessions,
+        notices: NoticeService,
+    ) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
         self._keyring = keyring
         self._users = users
+        self._open_sessions = open_sessions
         self._notices = notices
 
     def find(self, token: str) -> Undo:
@@ -161,10 +168,10 @@ class UndoService:
         connection.execute(sql.DEMOTE, given)
         claim(connection, change.destination, change.user_id, account, rank=0, verified_at=change.former_verified_at)
         connection.execute(sql.CLOSE_CHANGES_SINCE, given | {"since": change.changed_at, "now": now})
-        end_sessions(connection, Session.user_id == change.user_id, now)
-        connection.execute(delete(KnownDevice).where(KnownDevice.user_id == change.user_id))
+        actor = Actor.of(caller)
+        self._open_sessions.end_all_within(connection, change.user_id, actor)
         facts = {"channel": change.channel, "removed": len(removed)}
-        record(connection, "address_restored", Actor.of(caller), change.user_id, facts=facts)
+        record(connection, "address_restored", actor, change.user_id, facts=facts)
         return removed
 
     def _tell(self, change: Change, told: Sequence[Destination], caller: Caller) -> None:

@@ -104,4 +104,6 @@ def _language_url(code: str) -> str:
     choice = "phone" if "phone" in request.form else request.args.get("by")
     if choice in ("email", "phone"):
         carried["by"] = choice
+    if "keep" in request.args:
+        carried["keep"] = "1"
     return f"{request.script_root}{quote(request.path)}?{urlencode(carried)}"

@@ -2,31 +2,27 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from auth_portal.db import utcnow
-from auth_portal.errors import ClientUnknown, NotFound, parse_all
+from auth_portal.errors import ClientUnknown, parse_all
 from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.events import Actor
 from auth_portal.signin.fields import parse_fields
-from auth_portal.signin.phones import parse_phone
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
 from auth_portal.signin.standing import check_accepted
 from auth_portal.signin.tokens import AccessDraft
 from auth_portal.web.api import inputs
 from auth_portal.web.api.bearer import bearer_token, current_session, this_caller, user_json
+from auth_portal.web.api.sending import check_sms, code_sent, phone_of
 from auth_portal.web.apps import app_of
-from auth_portal.web.envelope import JsonObject, envelope, wire_time
+from auth_portal.web.envelope import JsonObject, envelope
 from auth_portal.web.i18n import letter_locale
 from auth_portal.web.services import services
 
 blueprint = Blueprint("api_auth", __name__, url_prefix="/api/v1/auth")
-
-
-_SHOWN_AS = {"email": "email", "sms": "phoneNumber"}
-"""The member of an answer that says where a code went."""
 
 
 @blueprint.post("/send-otp-email")
@@ -93,17 +89,6 @@ def logout() -> Response:
     return envelope(200, {})
 
 
-def check_sms() -> None:
-    """Raise NotFound where this portal sends nothing to phones (contract, section 1)."""
-    if not services().settings.has_sms:
-        raise NotFound
-
-
-def phone_of(body: inputs.ToPhone) -> Destination:
-    """The number that a call is about. Raises InvalidInput."""
-    return parse_phone(body.phone_number, services().settings, body.region)
-
-
 def _send(destination: Destination, body: inputs.SendCode) -> Response:
     app = None
     if body.client_id is not None:
@@ -112,17 +97,7 @@ def _send(destination: Destination, body: inputs.SendCode) -> Response:
             raise ClientUnknown
         app = app_of(client)
     sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
-    g.code_length = sent.code_length
-    data: JsonObject = {
-        _SHOWN_AS[destination.channel]: destination.value,
-        "challengeId": sent.id,
-        "codeLength": sent.code_length,
-        "expiresAt": wire_time(sent.expires_at),
-        "resendAt": wire_time(sent.resend_at),
-    }
-    if services().settings.is_development:
-        data["code"] = sent.code
-    return envelope(201, data)
+    return code_sent(sent)
 
 
 def _login(destination: Destination, body: inputs.VerifyCode) -> Response:

@@ -14,7 +14,6 @@ from auth_portal.errors import InvalidInput
 
 Text = Annotated[str, Field(max_length=1_024)]
 Opaque = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._~-]+$")]
-Region = Annotated[str, Field(pattern=r"^[A-Za-z]{2}$")]
 Language = Annotated[str, Field(max_length=35, pattern=r"^[A-Za-z0-9_-]*$")]
 
 _REASONS = {
@@ -108,37 +107,46 @@ class AcceptTerms(Input):
     accept_terms: bool
 
 
-class GivenEmail(Input):
-    """Body of ``me/email`` and of what is done with an address: ``me/email/main``, ``me/email/remove``."""
+class AddOne(Input):
+    """What may be said beside an address or number to add."""
 
-    email: Text
     locale: Language | None = None
+
+
+class Change(Input):
+    """What may be said beside a change of addresses or numbers."""
+
     end_other_sessions: bool = False
 
 
-class ProveEmail(GivenEmail):
+class ProveOne(VerifyCode, Change):
+    """What is said beside an address or number whose code came."""
+
+    keep_former: bool = False
+
+
+class AddEmail(ToEmail, AddOne):
+    """Body of ``me/email``."""
+
+
+class AddPhone(ToPhone, AddOne):
+    """Body of ``me/phone``."""
+
+
+class ProveEmail(ToEmail, ProveOne):
     """Body of ``me/email/verify``."""
 
-    code: Text
-    challenge_id: Opaque | None = None
-    keep_former: bool = False
 
-
-class GivenPhone(Input):
-    """Body of ``me/phone``, ``me/phone/main`` and ``me/phone/remove``."""
-
-    phone_number: Text
-    region: Region | None = None
-    locale: Language | None = None
-    end_other_sessions: bool = False
-
-
-class ProvePhone(GivenPhone):
+class ProvePhone(ToPhone, ProveOne):
     """Body of ``me/phone/verify``."""
 
-    code: Text
-    challenge_id: Opaque | None = None
-    keep_former: bool = False
+
+class OwnEmail(ToEmail, Change):
+    """Body of ``me/email/main`` and ``me/email/remove``."""
+
+
+class OwnPhone(ToPhone, Change):
+    """Body of ``me/phone/main`` and ``me/phone/remove``."""
 
 
 AnyInput = TypeVar("AnyInput", bound=Input)

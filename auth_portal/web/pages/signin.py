@@ -7,8 +7,6 @@ from flask import (
     Response,
     flash,
     g,
-    make_response,
-    render_template,
     request,
 )
 from flask_babel import gettext
@@ -18,7 +16,6 @@ from auth_portal.errors import (
     CodeRefused,
     DeliveryFailed,
     InvalidInput,
-    PortalError,
     ResendTooSoon,
     TooManyRequests,
 )
@@ -29,11 +26,11 @@ from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
-from auth_portal.web.forms import ButtonForm, CodeForm, show_faults
+from auth_portal.web.forms import CodeForm, show_faults
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
+from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.pressure import pressure_page
-from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
 from auth_portal.web.visitor import (
     browser_secret,
@@ -43,7 +40,6 @@ from auth_portal.web.visitor import (
     find_registration,
     home,
     keep_browser,
-    notice_of_before,
     this_caller,
     to,
     welcome,
@@ -121,7 +117,7 @@ def code() -> Response:
     challenge = _find_challenge(None)
     if challenge is None:
         return elsewhere(find_flow())
-    return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
+    return _onward(challenge) or code_page(CodeForm(challenge=challenge.id), challenge)
 
 
 @blueprint.post("/login/code")
@@ -136,13 +132,13 @@ def verify_code() -> Response:
         opened = _prove(form, challenge)
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _code_page(form, challenge, status=400)
+        return code_page(form, challenge, status=400)
     except CodeRefused as error:
         onward = _onward(challenge)
         if onward is not None:
             return onward
         form.code.errors = [gettext("That code is not right.")]
-        return _code_page(form, challenge, refused=error)
+        return code_page(form, challenge, refused=error)
     return welcome(opened, flow)
 
 
@@ -200,31 +196,3 @@ def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | Non
     if flow.request.login_hint is not None:
         return flow.request.login_hint
     return session.user.address if session is not None and "select_account" not in flow.request.prompt else None
-
-
-def _code_page(
-    form: CodeForm, challenge: Challenge, status: int = 200, refused: PortalError | None = None
-) -> Response:
-    now = utcnow()
-    attempts_left = getattr(refused, "attempts_left", None)
-    is_approved = challenge.is_live(now) and challenge.approved_at is not None
-    # Text messages have no link that could be confirmed elsewhere.
-    may_be_approved = challenge.is_live(now) and challenge.destination.channel == "email"
-    is_open = is_approved or (challenge.is_open(now) and (refused is None or bool(attempts_left)))
-    resend_at = challenge.sent_at + services().settings.resend_after
-    page = render_template(
-        "pages/code.html",
-        form=form,
-        destination=challenge.destination,
-        code_length=challenge.code_length,
-        expires_at=challenge.expires_at,
-        expires_in=max(0, int((challenge.expires_at - now).total_seconds())),
-        resend_in=max(0, round((resend_at - now).total_seconds())),
-        attempts_left=attempts_left,
-        state="open" if is_open else "dead",
-        resend_form=ButtonForm(formdata=None),
-        webmail=webmail_of(challenge.destination),
-        is_waiting=may_be_approved,
-        **notice_of_before(),
-    )
-    return make_response(page, refusal_of(refused).status if refused is not None else status)
