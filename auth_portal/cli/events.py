@@ -121,7 +121,7 @@ def _row(event: LoggedEvent, *, as_json: bool) -> dict[str, Any]:
     row = asdict(event)
     if as_json:
         return row
-    facts = json.dumps(event.facts, ensure_ascii=False) if event.facts else None
+    facts = json.dumps(event.facts, ensure_ascii=False)[:80] if event.facts else None
     names = ("happened_at", "kind", "outcome", "actor", "user_id", "client_id", "network", "device")
     return {name: row[name] for name in names} | {"facts": facts}
 

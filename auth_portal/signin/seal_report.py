@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -11,6 +10,7 @@ from sqlalchemy import Connection, Engine, select
 
 from auth_portal.db import CLOCK_SKEW, AnyRow, snapshot, utcnow
 from auth_portal.models import Event
+from auth_portal.signin.events import short_id
 from auth_portal.signin.seal_chain import Chain, ChainBroken, Fault, Seal
 from auth_portal.signin.seal_keys import SealKeys
 from auth_portal.signin.seals import SEALED_BY, count_waiting
@@ -47,32 +47,29 @@ class Report:
 
 @dataclass(slots=True)
 class _Erasures:
-    """At which moments events were emptied, and at which ones the log says so. ``read_from``: what is older is not
-    read, and explains nothing any more; but it cannot have emptied what happened later."""
+    """The events that were emptied, and those that the log says an erasure emptied at that moment.
+
+    ``read_from``: what is older is not read, and explains nothing; but it cannot have emptied what happened later.
+    """
 
     read_from: datetime | None = None
-    emptied: Counter[datetime] = field(default_factory=Counter)
-    noted: Counter[datetime] = field(default_factory=Counter)
-    example: dict[datetime, AnyRow] = field(default_factory=dict)
+    emptied: list[AnyRow] = field(default_factory=list)
+    named: dict[datetime, set[str]] = field(default_factory=dict)
 
     def read(self, event: AnyRow) -> None:
-        if event.kind == "erased" and event.erased_at is None:
-            self.noted[event.happened_at] += int((event.facts or {}).get("events", 0))
         if event.erased_at is None:
+            if event.kind == "erased":
+                self.named.setdefault(event.happened_at, set()).update(event.facts["events"])
             return
         is_older = self.read_from is not None and event.erased_at <= self.read_from
         if not is_older or event.erased_at + CLOCK_SKEW < event.happened_at:
-            self.emptied[event.erased_at] += 1
-            self.example.setdefault(event.erased_at, event)
+            self.emptied.append(event)
 
     def check(self) -> None:
-        """Raise ChainBroken for events that were emptied by no erasure."""
-        for moment, count in self.emptied.items():
-            if count > self.noted[moment]:
-                event = self.example[moment]
-                words = (
-                    f"{count} events were emptied at {moment.isoformat()}, {self.noted[moment]} of them by erasures"
-                )
+        """Raise ChainBroken for an event that no erasure emptied."""
+        for event in self.emptied:
+            if short_id(event.id) not in self.named.get(event.erased_at, ()):
+                words = f"event {event.id} of seal {event.seal_id} was emptied, and by no erasure"
                 raise ChainBroken("erasure_unknown", words, event.seal_id, event.id)
 
 
