@@ -184,7 +184,7 @@ def test_a_gateway_that_is_silent_is_given_up_in_time_and_not_asked_again(kind: 
     server = start()
     server.hold()
     assert refusal(here(kind, server), budget_s=0.2) == "no answer in time"
-    assert len(server.asked) == 1
+    assert len(server.wait_for(1)) == 1
 
 
 @EACH
@@ -257,20 +257,21 @@ def test_a_connection_that_the_server_ended_is_opened_again_unnoticed(kind: str,
 
 
 @pytest.mark.parametrize(
-    "raw",
+    ("raw", "stays_open"),
     [
-        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n",
-        b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello",
-        b"HTTP/1.0 200 OK\r\n\r\n",
-        b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n",
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n\r\n", True),
+        (b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No Content\r\n\r\n", True),
+        (b"HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello", False),
+        (b"HTTP/1.1 200 OK\r\n\r\nhello", False),
+        (b"HTTP/1.0 200 OK\r\n\r\n", False),
     ],
 )
-def test_answers_may_end_in_every_way_that_http_has(raw: bytes, start: Start) -> None:
-    server = start(Reply(raw=raw))
+def test_answers_may_end_in_every_way_that_http_has(raw: bytes, stays_open: bool, start: Start) -> None:
+    server = start(Reply(raw=raw, stays_open=stays_open))
     to = here("webhook", server)
-    for _ in range(2):
+    for _ in range(3):
         send(to)
-    assert len(server.asked) == 2
+    assert (len(server.asked), server.connections) == (3, 1 if stays_open else 3)
 
 
 def test_one_thread_tries_a_slow_gateway_and_the_others_go_on_at_once(start: Start) -> None:
