@@ -8,9 +8,12 @@ from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
 import maxminddb
+from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
-from auth_portal.settings.fields import Settings
+from auth_portal.settings.fields import LOCALES, Settings
+from auth_portal.settings.gateway import MalformedGateway, parse_gateway
+from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -24,7 +27,10 @@ def find_faults(settings: Settings) -> list[str]:
         _check_public_url,
         _check_database_url,
         _check_mail,
+        _check_sms,
+        _check_numbers,
         _check_budgets,
+        _check_registration,
         _check_web,
         _check_places,
     )
@@ -86,6 +92,28 @@ def _check_mail(settings: Settings) -> list[str]:
     return faults
 
 
+def _check_sms(settings: Settings) -> list[str]:
+    faults = []
+    for position, url in enumerate(settings.sms_url, start=1):
+        try:
+            parse_gateway(url)
+        except MalformedGateway as error:
+            faults.append(f"SMS_URL: gateway {position} {error}")
+    return faults
+
+
+def _check_numbers(settings: Settings) -> list[str]:
+    faults = []
+    if settings.default_region not in SUPPORTED_REGIONS:
+        faults.append("DEFAULT_REGION is not a country of ISO 3166 that has phone numbers")
+    for place in settings.sms_destinations:
+        if place not in SUPPORTED_REGIONS and not re.fullmatch(r"\+([1-9][0-9]{0,14})?", place, re.ASCII):
+            faults.append(
+                f"SMS_DESTINATIONS: {place!r} is neither a country such as TR nor a beginning such as +4366"
+            )
+    return faults
+
+
 def _check_budgets(settings: Settings) -> list[str]:
     """BUD-01: a set of budgets that promises more than it holds does not start."""
     faults = []
@@ -107,6 +135,13 @@ def _check_budgets(settings: Settings) -> list[str]:
             f"GUESS_BUDGETS: the yearly chance of a guessed code is up to {bound:.2e}, "
             f"more than the target {settings.yearly_target:.0e}"
         )
+    return faults
+
+
+def _check_registration(settings: Settings) -> list[str]:
+    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, LOCALES)[1]]
+    if has_control(settings.terms_version):
+        faults.append("TERMS_VERSION has a control character")
     return faults
 
 

@@ -96,6 +96,9 @@ def _fill_development(values: dict[str, Any], instance: Path, port: str) -> None
     values.setdefault("mail_from", "Auth Portal <no-reply@localhost>")
     for limited in ("inbox_per_hour", "inbox_per_day", "source_per_hour", "site_per_hour"):
         values.setdefault(f"sends_per_{limited}", 0)
+    for limited in ("range_per_hour", "site_per_day"):
+        values.setdefault(f"sms_per_{limited}", 0)
+    values.setdefault("sms_destinations", "+")
     if "secret_key" not in values:
         values["secret_key"] = _development_secret(instance / "secret_key")
 

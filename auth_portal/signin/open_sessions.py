@@ -88,9 +88,13 @@ class OpenSessions:
     def end_all(self, user_id: str, actor: Actor) -> int:
         """End everything that somebody is signed in with; says how many. No browser is known any more."""
         with self._engine.begin() as connection:
-            ended = self._end_all(connection, user_id, kept="")
-            forget_devices(connection, user_id, ())
-            record(connection, "sessions_ended", actor, user_id, facts={"count": ended, "reason": "all"})
+            return self.end_all_within(connection, user_id, actor)
+
+    def end_all_within(self, connection: Connection, user_id: str, actor: Actor) -> int:
+        """The same in the caller's transaction."""
+        ended = self._end_all(connection, user_id, kept="")
+        forget_devices(connection, user_id, ())
+        record(connection, "sessions_ended", actor, user_id, facts={"count": ended, "reason": "all"})
         return ended
 
     def _end_all(self, connection: Connection, user_id: str, kept: str) -> int:

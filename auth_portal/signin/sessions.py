@@ -48,6 +48,7 @@ class OpenedSession:
     id: str
     user: Profile
     client_id: str
+    channel: str
     authenticated_at: datetime
     expires_at: datetime
     secret: str
@@ -61,6 +62,7 @@ class LiveSession:
     id: str
     user: Profile
     client_id: str
+    channel: str
     authenticated_at: datetime
     expires_at: datetime
     parent_id: str | None = None
@@ -81,6 +83,7 @@ class GrantDraft:
     parent_id: str
     scope: str
     parameters: dict[str, Any]
+    channel: str
     authenticated_at: datetime
     ttl: timedelta
     device: str = ""
@@ -134,7 +137,7 @@ class SessionService:
             store_token(connection, secret, session_id, now)
         elif not knows_browser:
             device_secret = remember_device(connection, user.id)
-        return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret, device_secret)
+        return OpenedSession(session_id, user, PORTAL_CLIENT, channel, now, expires_at, secret, device_secret)
 
     def make_room(self, connection: Connection, user_id: str, caller: Caller) -> None:
         """End what was not used for longest, where somebody is signed in as often as they may be (SES-14).
@@ -157,7 +160,7 @@ class SessionService:
             "client_id": draft.client_id,
             "device": draft.device,
             "network": "",
-            "channel": "",
+            "channel": draft.channel,
             "created_at": now,
             "authenticated_at": draft.authenticated_at,
             "last_seen_at": now,
@@ -224,7 +227,8 @@ class SessionService:
             live = self._seen(connection, exchanged[1], now) if exchanged else None
         if exchanged is None or live is None:
             raise Unauthenticated
-        return OpenedSession(live.id, live.user, client_id, live.authenticated_at, live.expires_at, exchanged[0])
+        user, since, until = live.user, live.authenticated_at, live.expires_at
+        return OpenedSession(live.id, user, client_id, live.channel, since, until, exchanged[0])
 
     def end_session(self, session_id: str, actor: Actor = PORTAL) -> None:
         """Sign out: end one session with what it opened; ending it again changes nothing."""
@@ -263,6 +267,7 @@ class SessionService:
             connection.execute(delete(Session).where(Session.id == opened.id))
             proven = {
                 "secret_hash": digest(opened.secret),
+                "channel": opened.channel,
                 "authenticated_at": opened.authenticated_at,
                 "last_seen_at": opened.authenticated_at,
                 "expires_at": opened.expires_at,
@@ -289,6 +294,7 @@ def _live(row: AnyRow) -> LiveSession:
         id=row.session_id,
         user=profile_of(row),
         client_id=row.client_id,
+        channel=row.channel,
         authenticated_at=row.authenticated_at,
         expires_at=row.expires_at,
         parent_id=row.parent_id,
