@@ -83,7 +83,7 @@ def when_ready(_server: Any) -> None:
     """Tell a newcomer where to click."""
     if _settings is not None and _settings.is_development:
         print(f"\n  Portal   {_settings.public_url}/login")  # noqa: T201
-        if not _settings.mail_url:
+        if _settings.has_mailbox:
             print(f"  Mailbox  {_settings.public_url}/dev/mailbox")  # noqa: T201
         print("  Stop     Ctrl-C\n", flush=True)  # noqa: T201
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 import click
 
 from auth_portal.cli.context import json_option, load_services, show
-from auth_portal.cli.users import get_user
+from auth_portal.cli.who import get_user
 from auth_portal.db import utcnow
 from auth_portal.signin.event_log import LoggedEvent
 from auth_portal.signin.events import EventKind
@@ -80,7 +80,7 @@ def list_events(
     """What happened, the newest first."""
     services = load_services()
     # Of an id that nobody has any more there may be events all the same.
-    user_id = get_user(who).id if who and "@" in who else who
+    user_id = get_user(services, who).id if who and ("@" in who or who.startswith("+")) else who
     found = services.events.all(since=since, until=until, kind=kind, user_id=user_id, most=limit)
     show([_row(event, as_json=as_json) for event in found], as_json=as_json)
 

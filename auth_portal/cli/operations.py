@@ -10,7 +10,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from auth_portal import schema
 from auth_portal.cli.context import json_option, load_services, show
 from auth_portal.errors import KeysUnreadable
-from auth_portal.settings import PREFIX, Settings, yearly_bound_with_spare
+from auth_portal.settings import PREFIX, Settings, parse_gateway, yearly_bound_with_spare
 from auth_portal.signin import retention
 from auth_portal.signin.seal_chain import ChainBroken
 from auth_portal.signin.seals import SEALED_BY, SealStatus
@@ -41,6 +41,7 @@ def doctor(as_json: bool) -> None:
     bound, target = yearly_bound_with_spare(services.settings.ladder), services.settings.yearly_target
     rows = [
         {"check": "settings", "ok": True, "detail": services.settings.env},
+        {"check": "sms", "ok": True, "detail": _sms(services.settings)},
         {
             "check": "guess budget",
             "ok": bound <= target,
@@ -91,6 +92,12 @@ def settings_table(as_json: bool) -> None:
     click.echo("| setting | default | what it does |\n|---|---|---|")
     for name, field in Settings.model_fields.items():
         click.echo(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")
+
+
+def _sms(settings: Settings) -> str:
+    """Where text messages go."""
+    kinds = [parse_gateway(url).kind for url in settings.sms_url]
+    return ", then ".join(kinds) or ("the development mailbox" if settings.has_sms else "off: no sign-in by phone")
 
 
 def _default(value: object) -> str:

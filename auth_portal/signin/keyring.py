@@ -31,6 +31,7 @@ class KeyRing:
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._codes = {self._key_id(key): key for key in reversed(self.keys("codes"))}
         self._refresh = self.keys("refresh-tokens")
+        self._registrations = self.keys("registrations")
         self._limits = self.keys("limits")[0]
         self.links = self.keys("links")
         """Sign the links of letters; the first one makes them."""
@@ -68,10 +69,14 @@ class KeyRing:
 
         Derived, so that a client that lost our answer gets the same successor again without our storing it.
         """
-        return [
-            base64.urlsafe_b64encode(hmac.digest(key, token.encode(), "sha256")).rstrip(b"=").decode()
-            for key in self._refresh
-        ]
+        return [_secret(key, token) for key in self._refresh]
+
+    def registration_secrets(self, registration_id: str) -> list[str]:
+        """The secret that opens a registration, by the current key first.
+
+        Derived, so that whoever proves the address on another device is given the same one without our storing it.
+        """
+        return [_secret(key, registration_id) for key in self._registrations]
 
     def encrypt(self, plain: bytes, purpose: str = SIGNING_KEYS) -> bytes:
         """Encrypt for the database, under the current key."""
@@ -91,3 +96,7 @@ class KeyRing:
     @staticmethod
     def _key_id(key: bytes) -> str:
         return hashlib.sha256(b"id" + key).hexdigest()[:16]
+
+
+def _secret(key: bytes, name: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, name.encode(), "sha256")).rstrip(b"=").decode()

@@ -14,6 +14,7 @@ from auth_portal.models import (
     AuthorizationCode,
     Challenge,
     DeviceCode,
+    IdentifierChange,
     KnownDevice,
     PendingRequest,
     Registration,
@@ -22,6 +23,7 @@ from auth_portal.models import (
     SpentAssertion,
 )
 from auth_portal.settings import LONG_CODE_LENGTH
+from auth_portal.signin.erasure import erase_due
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.seal_chain import ChainBroken
 from auth_portal.signin.seals import EventSeals
@@ -42,15 +44,18 @@ log = structlog.get_logger("retention")
 
 
 def prune(engine: Engine, seals: EventSeals, *, even_broken: bool = False) -> dict[str, int]:
-    """Delete what is past its time; says how many rows of each kind. Refresh tokens go with their session.
+    """Delete what is past its time; says how many of each kind. Refresh tokens go with their session.
 
-    Events go last, by whole seals. Raises ChainBroken where those do not hold, unless ``even_broken``.
+    People first: of those who are erased nothing else is left to delete. Events go last, by whole seals. Raises
+    ChainBroken where those do not hold, unless ``even_broken``.
     """
+    people = erase_due(engine)
     now = utcnow()
     is_forgotten = and_(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
     is_ended = or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
     nobody = {"destination": "", "caller": "", "network": "", "device": ""}
     return {
+        "people": people,
         "challenges": _in_batches(engine, delete(Challenge), Challenge.id, _is_over(now)),
         "addresses of challenges": _in_batches(engine, update(Challenge).values(nobody), Challenge.id, is_forgotten),
         "registrations": _in_batches(
@@ -60,6 +65,10 @@ def prune(engine: Engine, seals: EventSeals, *, even_broken: bool = False) -> di
             engine, delete(SendLimit), SendLimit.key, SendLimit.spent_until < int(now.timestamp() * 1000)
         ),
         "known devices": _in_batches(engine, delete(KnownDevice), KnownDevice.id, KnownDevice.expires_at < now),
+        # An address that somebody gave up is nobody's business once they cannot have it back.
+        "changes of addresses": _in_batches(
+            engine, delete(IdentifierChange), IdentifierChange.id, IdentifierChange.undo_until < now
+        ),
         "sessions": _in_batches(engine, delete(Session), Session.id, is_ended),
         "requests of apps": _in_batches(
             engine, delete(PendingRequest), PendingRequest.id, PendingRequest.expires_at < now

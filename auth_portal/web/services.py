@@ -22,11 +22,17 @@ from auth_portal.oidc.requests import RequestReader
 from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
+from auth_portal.signin.changes import UndoService
 from auth_portal.signin.event_log import EventService
+from auth_portal.signin.export import ExportService
+from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.leaving import LeavingService
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
 from auth_portal.signin.seals import EventSeals
@@ -40,7 +46,7 @@ from auth_portal.signin.users import UserService
 class Services:
     """One of each, and three threads: for letters nobody waits for; for counting, sealing, pruning; for news to apps.
 
-    ``mailbox`` is there only where a development portal catches its mail.
+    ``mailbox`` is there only where a development portal catches its mail or its text messages.
     """
 
     settings: Settings
@@ -48,6 +54,8 @@ class Services:
     keys: SigningKeys
     tokens: TokenIssuer
     sessions: SessionService
+    open_sessions: OpenSessions
+    places: Places
     registrations: RegistrationService
     users: UserService
     events: EventService
@@ -57,6 +65,10 @@ class Services:
     proofs: ProofOfWork
     otp: OtpService
     links: LinkService
+    identifiers: IdentifierService
+    undos: UndoService
+    exports: ExportService
+    leaving: LeavingService
     clients: ClientService
     subjects: Subjects
     requests: RequestReader

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 from flask import Blueprint, Response, request
 
-from auth_portal.errors import InvalidInput
-from auth_portal.settings import LOCALES
+from auth_portal.errors import parse_all
 from auth_portal.signin.event_log import LoggedEvent, Position
 from auth_portal.signin.events import Actor
+from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import parse_name
+from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.standing import check_accepted
+from auth_portal.signin.users import parse_locale
 from auth_portal.web.api import inputs
-from auth_portal.web.api.bearer import current_session, this_caller, user_json
+from auth_portal.web.api.bearer import current_session, me_json, this_caller
 from auth_portal.web.envelope import JsonObject, envelope, wire_time
 from auth_portal.web.services import services
 
@@ -22,26 +29,40 @@ _OWN_FACTS = ("channel", "fields", "scopes")
 
 @blueprint.get("/me")
 def me() -> Response:
-    """The profile of the signed-in person."""
-    return envelope(200, user_json(current_session().user))
+    """The profile of the signed-in person, with all addresses and numbers."""
+    return envelope(200, me_json(current_session().user))
 
 
 @blueprint.patch("/me")
 def update_me() -> Response:
-    """Change names or language of the signed-in person."""
+    """Change names, language or fields of the signed-in person."""
     session = current_session()
     body = inputs.parse_body(inputs.UpdateProfile)
-    changes = {}
-    if body.first_name is not None:
-        changes["first_name"] = parse_name(body.first_name, "firstName")
-    if body.last_name is not None:
-        changes["last_name"] = parse_name(body.last_name, "lastName")
-    if body.locale is not None:
-        if body.locale not in LOCALES:
-            raise InvalidInput(locale="malformed")
-        changes["locale"] = body.locale
-    services().users.update_profile(session.user.id, Actor.of(this_caller()), **changes)
-    return envelope(200, user_json(services().sessions.get_by_id(session.id).user))
+    own_fields = services().settings.own_fields
+    parsers: dict[str, tuple[object, Callable[[Any], Any]]] = {
+        "first_name": (body.first_name, lambda name: parse_name(name, "firstName")),
+        "last_name": (body.last_name, lambda name: parse_name(name, "lastName")),
+        "locale": (body.locale, lambda locale: parse_locale(locale, "locale")),
+        "fields": (body.fields, lambda values: parse_fields(own_fields, values, is_partial=True)),
+    }
+    given = {name: partial(parse, value) for name, (value, parse) in parsers.items() if value is not None}
+    services().users.update_profile(session.user.id, Actor.of(this_caller()), **parse_all(**given))
+    return _current(session)
+
+
+@blueprint.post("/me/terms")
+def accept_terms() -> Response:
+    """Note that the signed-in person accepts the terms that are in force."""
+    session = current_session()
+    body = inputs.parse_body(inputs.AcceptTerms)
+    check_accepted(body.accept_terms, "acceptTerms")
+    services().users.accept_terms(session.user.id, services().settings.terms_version, Actor.of(this_caller()))
+    return _current(session)
+
+
+def _current(session: LiveSession) -> Response:
+    """The person as the database has them by now."""
+    return envelope(200, me_json(services().sessions.get_by_id(session.id).user))
 
 
 @blueprint.get("/me/activity")

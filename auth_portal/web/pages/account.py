@@ -8,6 +8,8 @@ from flask_babel import gettext
 from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm
+from auth_portal.web.i18n import language_name
+from auth_portal.web.own_fields import own_facts
 from auth_portal.web.pages.guard import for_signed_in
 from auth_portal.web.services import services
 from auth_portal.web.visitor import end_browser_session, notice_of_before, this_caller, to
@@ -18,8 +20,17 @@ blueprint = Blueprint("pages_account", __name__)
 @blueprint.get("/account")
 @for_signed_in
 def account(session: LiveSession) -> Response:
-    """Who is signed in."""
-    return make_response(render_template("pages/account.html", user=session.user, logout_form=ButtonForm()))
+    """Who is signed in, and the way to everything that this person can see and change."""
+    page = render_template(
+        "pages/account.html",
+        user=session.user,
+        language=language_name(session.user.locale),
+        own_facts=own_facts(session.user),
+        takes_phone=services().settings.has_sms or session.user.phone is not None,
+        logout_form=ButtonForm(),
+        **notice_of_before(),
+    )
+    return make_response(page)
 
 
 @blueprint.post("/logout")
