@@ -70,7 +70,7 @@ def test_of_a_person_who_was_erased_no_column_of_any_table_tells(life: Life) -> 
     assert set(told(life)) == set(life.names)
     failed = failures(life)
     life.clock.shift(WEEK)
-    assert retention.prune(life.engine)["people"] == 1
+    assert retention.prune(life.engine, life.services.seals)["people"] == 1
     assert told(life) == {}
     assert failures(life) == failed > 0
 
@@ -99,7 +99,7 @@ def test_the_files_of_a_sqlite_database_hold_no_deleted_content(life: Life, data
     leave(life)
     assert held() == set(life.names)
     life.clock.shift(WEEK)
-    retention.prune(life.engine)
+    retention.prune(life.engine, life.services.seals)
     assert held() == set()
 
 

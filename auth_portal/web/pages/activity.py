@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flask import Blueprint, Response, make_response, render_template, request
-from flask_babel import gettext
+from flask_babel import get_locale, gettext
 
 from auth_portal.db import utcnow
 from auth_portal.signin.callers import device_words, rough_network
@@ -86,6 +86,7 @@ def _line(event: LoggedEvent, now: datetime) -> _Line:
         event.client_name,
         gettext(actor) if actor else None,
         device_words(event.device, gettext),
+        services().places.words(event.network, str(get_locale())),
         rough_network(event.network),
     ]
     age = now - event.happened_at
