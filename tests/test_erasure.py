@@ -21,7 +21,6 @@ from auth_portal.signin.keyring import digest
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.leaving import ADA, SINGLE, WEEK, Life, every_value, found_in, user_id_of
-from tests.relying import RelyingParty
 from tests.support.smtp import MailSink
 
 BOB = "bob@example.com"
