@@ -8,6 +8,7 @@
     ├── Unauthenticated         no token, or a dead one
     ├── ScopeInsufficient       the token is good, but for something else
     ├── AccountSuspended        the code was right, the user may not sign in
+    ├── DeletionPending         the code was right, the user asked to be deleted
     ├── ReauthenticationRequired  the sign-in is too long ago for this
     ├── NotFound                there is no such thing, or not of this person
     ├── ClientUnknown           the given client id names no client
@@ -25,6 +26,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
 
 class PortalError(Exception):
     """Base of all refusals; never raised itself."""
@@ -39,6 +44,20 @@ class InvalidInput(PortalError):
     def __init__(self, **faults: str) -> None:
         super().__init__(", ".join(f"{field}: {reason}" for field, reason in faults.items()))
         self.faults = faults
+
+
+def parse_all(**parsers: Callable[[], Any]) -> dict[str, Any]:
+    """What each of the parsers gives, by their names. Raises InvalidInput with the faults of all of them."""
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, parse in parsers.items():
+        try:
+            values[name] = parse()
+        except InvalidInput as fault:
+            faults |= fault.faults
+    if faults:
+        raise InvalidInput(**faults)
+    return values
 
 
 class CodeRefused(PortalError):
@@ -70,6 +89,18 @@ class ScopeInsufficient(PortalError):
 
 class AccountSuspended(PortalError):
     """The person proved the address but the user is suspended. Said only after a right code."""
+
+
+class DeletionPending(PortalError):
+    """The person proved the address, but asked for deletion. Said only after a right code.
+
+    ``erase_at``: until then that can be taken back; ``token``: by whoever holds this (see ``signin.leaving``).
+    """
+
+    def __init__(self, *, erase_at: datetime, token: str) -> None:
+        super().__init__("to be erased")
+        self.erase_at = erase_at
+        self.token = token
 
 
 class ReauthenticationRequired(PortalError):

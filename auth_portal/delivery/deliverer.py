@@ -13,6 +13,7 @@ from auth_portal.delivery.handover import RELAY_BUDGET_S, SEND_BUDGET_S, Handove
 from auth_portal.delivery.message import Message
 from auth_portal.delivery.texts import TextMessage
 from auth_portal.errors import DeliveryFailed
+from auth_portal.signin.leaving import LeavingLetter
 from auth_portal.signin.notices import AddressLetter, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
@@ -49,6 +50,9 @@ class Writer(Protocol[Finished]):
 
     def address_news(self, letter: AddressLetter) -> Finished:
         """A change of addresses or numbers."""
+
+    def account_deleted(self, letter: LeavingLetter) -> Finished:
+        """A deletion, and how to take it back."""
 
 
 class Channel(Generic[Written]):
@@ -132,7 +136,12 @@ class LetterDeliverer:
         channel = self._channel_of(letter)
         channel.hand_over(channel.writer.address_news(letter))
 
-    def _channel_of(self, letter: CodeLetter | NoticeLetter | AddressLetter) -> Channel[Any]:
+    def send_account_deleted(self, letter: LeavingLetter) -> None:
+        """Tell of a deletion. Raises DeliveryFailed."""
+        channel = self._channel_of(letter)
+        channel.hand_over(channel.writer.account_deleted(letter))
+
+    def _channel_of(self, letter: CodeLetter | NoticeLetter | AddressLetter | LeavingLetter) -> Channel[Any]:
         wanted = letter.destination.channel
         if wanted not in self._channels:
             raise DeliveryFailed(channel=wanted)

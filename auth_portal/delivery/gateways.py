@@ -1,7 +1,7 @@
 """SMS gateways over HTTP: our own signed webhook, Twilio, Netgsm.
 
-A gateway is asked once for each text and never again: an answer that did not come may be lost on its way, and then
-the text is on its own. The next gateway is asked all the same, see docs/decisions/0015-sms.md (MAIL-16).
+A gateway is asked once for a text and never again: it may have taken it although its answer was lost. The next one is
+asked all the same, see docs/phone.md (MAIL-16).
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import re
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -57,10 +58,8 @@ class _Line:
     def __init__(self, connection: HTTPConnection) -> None:
         self.connection = connection
         self.used_at = 0.0
-
-    def __del__(self) -> None:
-        """A worker thread that ends leaves its connection behind."""
-        self.connection.close()
+        # A worker thread that ends leaves its connection behind.
+        weakref.finalize(self, connection.close)
 
     def open(self, left: Left) -> None:
         """Connect, unless it is connected and the server has not ended that meanwhile."""
@@ -173,7 +172,7 @@ class Twilio(_HttpGateway):
         said = answer.said
         if answer.status != 201:
             raise HandoverRefused(_reason(answer, said.get("code")))
-        if not said.get("sid") or said.get("status") in (None, "failed", "undelivered", "canceled"):
+        if not said.get("sid") or said.get("status") in ("failed", "undelivered", "canceled"):
             raise HandoverRefused(_reason(answer, said.get("error_code")))
 
 

@@ -24,6 +24,7 @@ from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
+from auth_portal.signin.leaving import LeavingLetter
 from auth_portal.signin.notices import AddressLetter, NewsKind, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 from auth_portal.signin.places import Places
@@ -54,6 +55,7 @@ _FACTS = (
     "former",
     "current",
     "undo",
+    "until",
 )
 _ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
     "main_changed": (_("Your address at %(brand)s was changed"), _("Your number at %(brand)s was changed")),
@@ -130,15 +132,25 @@ class Letters:
             undo=letter.undo,
         )
 
+    def account_deleted(self, letter: LeavingLetter) -> Message:
+        """The letter about a deletion, with a link that takes it back while that is possible (PRIV-03)."""
+        locale = self._locale(letter.locale)
+        until = _time(letter.erase_at.replace(second=0, microsecond=0), locale) if letter.erase_at else None
+        subject = _("Your account at %(brand)s is closed") if until else _("Your account at %(brand)s was deleted")
+        return self._message("account_deleted", letter, subject, link=letter.link, until=until)
+
+    def _locale(self, wish: str) -> str:
+        return wish if wish in self._environments else self._settings.default_locale
+
     def _message(
         self,
         name: str,
-        letter: CodeLetter | NoticeLetter | AddressLetter,
+        letter: CodeLetter | NoticeLetter | AddressLetter | LeavingLetter,
         subject: str,
         variant: Variant = (),
         **facts: str | None,
     ) -> Message:
-        locale = letter.locale if letter.locale in self._environments else self._settings.default_locale
+        locale = self._locale(letter.locale)
         gettext = self._translations[locale].gettext
         moment = letter.asked_at if isinstance(letter, CodeLetter) else letter.happened_at
         about = letter.about if isinstance(letter, NoticeLetter) else None

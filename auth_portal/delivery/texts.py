@@ -15,13 +15,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.support import NullTranslations, Translations
 
 from auth_portal.delivery.gsm import is_gsm, parts, plain
 from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.settings import LOCALES, Settings
 from auth_portal.signin.callers import device_words
+from auth_portal.signin.leaving import LeavingLetter
 from auth_portal.signin.notices import AddressLetter, NewsKind, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
@@ -50,6 +51,9 @@ _ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
     ),
 }
 """What became of addresses, and of numbers."""
+
+
+AnyLetter = CodeLetter | NoticeLetter | AddressLetter | LeavingLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,7 +146,19 @@ class Texts:
             letter, "address_news", [news, say(_("If it was not you, sign in and look at your account."))]
         )
 
-    def _notice(self, letter: CodeLetter | NoticeLetter | AddressLetter, kind: str, words: list[str]) -> TextMessage:
+    def account_deleted(self, letter: LeavingLetter) -> TextMessage:
+        """The text about a deletion, with a link that takes it back while that is possible (PRIV-03)."""
+        say = self._language(letter.locale).gettext
+        if letter.erase_at is None or letter.link is None:
+            return self._notice(letter, "account_deleted", [say(_("Your account was deleted."))])
+        news = say(_("Your account will be deleted on %(day)s.")) % {
+            "day": _day(letter.erase_at, self._locale(letter.locale))
+        }
+        words = [news, say(_("To keep it:"))]
+        text = self._first_that_fits(self._settings.brand_name, [words], f" {letter.link}")
+        return TextMessage(letter.destination.value, text, "account_deleted")
+
+    def _notice(self, letter: AnyLetter, kind: str, words: list[str]) -> TextMessage:
         text = self._first_that_fits(self._settings.brand_name, [words, words[:1]], "")
         return TextMessage(letter.destination.value, text, kind)
 
@@ -174,6 +190,10 @@ def _cut(name: str) -> str:
     if len(name) <= _SHORT_NAME:
         return name
     return (name[: _SHORT_NAME + 1].rpartition(" ")[0] or name[:_SHORT_NAME]).rstrip(" ,-&")
+
+
+def _day(moment: datetime, locale: str) -> str:
+    return format_date(moment, "d MMM", locale=locale)
 
 
 def _time(moment: datetime, locale: str) -> str:

@@ -11,8 +11,9 @@ import maxminddb
 from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
-from auth_portal.settings.fields import Settings
+from auth_portal.settings.fields import LOCALES, Settings
 from auth_portal.settings.gateway import MalformedGateway, parse_gateway
+from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -29,6 +30,7 @@ def find_faults(settings: Settings) -> list[str]:
         _check_sms,
         _check_numbers,
         _check_budgets,
+        _check_registration,
         _check_web,
         _check_places,
     )
@@ -133,6 +135,13 @@ def _check_budgets(settings: Settings) -> list[str]:
             f"GUESS_BUDGETS: the yearly chance of a guessed code is up to {bound:.2e}, "
             f"more than the target {settings.yearly_target:.0e}"
         )
+    return faults
+
+
+def _check_registration(settings: Settings) -> list[str]:
+    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, LOCALES)[1]]
+    if has_control(settings.terms_version):
+        faults.append("TERMS_VERSION has a control character")
     return faults
 
 

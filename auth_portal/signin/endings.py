@@ -5,7 +5,7 @@ The news (``LogoutNotice``) is written in the transaction that ends the session,
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -72,23 +72,30 @@ def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:
     return connection.execute(_LOCK_LIVE, {"session_id": session_id, "now": now}).rowcount == 1
 
 
-def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
-    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23)."""
-    # These first: who exchanges one holds its row until the grant is there to be ended.
-    codes = update(AuthorizationCode).where(
-        AuthorizationCode.user_id == user_id,
-        AuthorizationCode.client_id == client_id,
-        AuthorizationCode.consumed_at.is_(None),
-    )
-    connection.execute(codes.values(consumed_at=now))
-    devices = update(DeviceCode).where(
-        DeviceCode.user_id == user_id, DeviceCode.client_id == client_id, DeviceCode.state == "approved"
-    )
-    connection.execute(devices.values(state="denied"))
+def end_person(connection: Connection, user_id: str, now: datetime) -> None:
+    """End all that somebody is signed in with, and what apps could still exchange for more of it (SES-10)."""
+    _end_codes(connection, now, lambda table: table.user_id == user_id)
+    end_sessions(connection, Session.user_id == user_id, now)
+
+
+def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> int:
+    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23).
+
+    Says how many grants lived.
+    """
+    _end_codes(connection, now, lambda table: and_(table.user_id == user_id, table.client_id == client_id))
     live = update(Session).where(
         Session.user_id == user_id, Session.client_id == client_id, Session.ended_at.is_(None)
     )
-    connection.execute(live.values(ended_at=now))
+    return connection.execute(live.values(ended_at=now)).rowcount
+
+
+def _end_codes(connection: Connection, now: datetime, which: Callable[[Any], ColumnElement[bool]]) -> None:
+    """Before sessions are ended: who exchanges a code holds its row until the grant is there to be ended."""
+    codes = update(AuthorizationCode).where(which(AuthorizationCode), AuthorizationCode.consumed_at.is_(None))
+    connection.execute(codes.values(consumed_at=now))
+    devices = update(DeviceCode).where(which(DeviceCode), DeviceCode.state == "approved")
+    connection.execute(devices.values(state="denied"))
 
 
 def is_over(now: datetime, idle_before: datetime) -> ColumnElement[bool]:

@@ -15,9 +15,10 @@ from sqlalchemy import Connection
 from auth_portal.settings import LONG_CODE_LENGTH
 from auth_portal.signin import challenge_sql as sql
 from auth_portal.signin.addresses import Destination, inbox_of
+from auth_portal.signin.buckets import Bucket
 from auth_portal.signin.challenges import Challenge, Draft
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits
+from auth_portal.signin.limits import SendLimits
 
 _ALIAS_LETTERS = 5
 """Letters an hour to aliases of a flooded inbox that have no user: more would be a way around the inbox's limit."""

@@ -22,10 +22,12 @@ from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.challenges import Challenge, challenge_of
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.link_tokens import Purpose, make_token, read_token
 from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import OpenedSession
+from auth_portal.signin.users import find_user
 
 LinkState = Literal["here", "elsewhere", "approved", "type_code", "dead"]
 
@@ -108,14 +110,16 @@ class LinkService:
             return StoppedCode(state, challenge.destination, challenge.consumed_at)
         return StoppedCode("ask" if challenge.is_live(utcnow()) else "dead", challenge.destination)
 
-    def stop(self, token: str) -> StoppedCode:
+    def stop(self, token: str, caller: Caller) -> StoppedCode:
         """Kill every code that is pending for the address; what was typed so far stays counted."""
         found = self.find_stop(token)
         if found.state != "ask" or found.destination is None:
             return found
         values = {"given_channel": found.destination.channel, "given_destination": found.destination.value}
         with self._engine.begin() as connection:
-            connection.execute(sql.KILL, values | {"now": utcnow()})
+            if connection.execute(sql.KILL, values | {"now": utcnow()}).rowcount:
+                user = find_user(connection, found.destination)
+                record(connection, "codes_stopped", Actor.of(caller), user.id if user else None)
         return StoppedCode("done", found.destination)
 
     def _use(self, challenge: Challenge, caller: Caller, once: Update) -> OpenedSession | PendingRegistration:

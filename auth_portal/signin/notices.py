@@ -28,7 +28,7 @@ from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import SendLimits, account_key
 from auth_portal.signin.proven import is_reachable, of_channel, proven_by
-from auth_portal.signin.users import Profile, find_user
+from auth_portal.signin.users import Profile, find_user, hold_user
 
 _DAY_S = 86_400
 _SIGN_INS_A_DAY = 5
@@ -163,8 +163,8 @@ class NoticeService:
                 user = find_user(connection, destination)
                 account = user.id if user else account_key(self._keyring, destination)
                 is_spent = self._is_spent(connection, account, length, now)
-                if user is not None:
-                    record(connection, "code_refused", actor, user.id, outcome="refused", facts={"length": length})
+            if user is not None:
+                self._note_refusal(user.id, actor, length)
             if not (is_last or is_spent) or not self._may_send("wrong-codes", account, _WRONG_CODES_A_DAY):
                 return
             if user is not None and not user.is_suspended:
@@ -187,6 +187,11 @@ class NoticeService:
             if is_reachable(self._settings, one.destination):
                 letter = NoticeLetter(one.destination, happened_at, caller, user.locale, about)
                 self._later(partial(send, letter))
+
+    def _note_refusal(self, user_id: str, actor: Actor, length: int) -> None:
+        with self._engine.begin() as connection:
+            if hold_user(connection, user_id):
+                record(connection, "code_refused", actor, user_id, outcome="refused", facts={"length": length})
 
     def _is_spent(self, connection: Connection, account: str, length: int, now: datetime) -> bool:
         """Whether this is the shortest length and nothing is left of its budget."""

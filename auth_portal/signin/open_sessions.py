@@ -6,6 +6,7 @@ not sit at, or all, wants nothing of it to go on: there all that it opened ends,
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -21,6 +22,8 @@ from auth_portal.signin.endings import end_sessions
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.lifetimes import IS_LIVE, IS_SIGN_IN, Lifetimes, is_in_time
 from auth_portal.signin.sessions import LiveSession
+
+_SESSION_ID = re.compile(r"[0-9a-f]{32}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,8 @@ class OpenSessions:
 
     def end(self, user_id: str, session_id: str, actor: Actor) -> None:
         """End one with all that it opened. Raises NotFound where it is over, unknown or somebody else's."""
+        if not _SESSION_ID.fullmatch(session_id):
+            raise NotFound
         bounds = self._lifetimes.bounds(utcnow())
         of_user = Session.user_id == user_id
         with self._engine.begin() as connection:

@@ -23,7 +23,7 @@ _LIVE = (
         Session.parameters,
     )
     .join(User, User.id == Session.user_id)
-    .where(IS_LIVE, User.suspended_at.is_(None))
+    .where(IS_LIVE, User.suspended_at.is_(None), User.erase_at.is_(None))
 )
 BY_SECRET = _LIVE.where(Session.secret_hash == bindparam("secret_hash"), Session.client_id == bindparam("client_id"))
 BY_ID = _LIVE.where(Session.id == bindparam("session_id"))

@@ -5,12 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response
 
 from auth_portal.db import utcnow
-from auth_portal.errors import ClientUnknown, InvalidInput
+from auth_portal.errors import ClientUnknown, parse_all
 from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.events import Actor
+from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
+from auth_portal.signin.standing import check_accepted
 from auth_portal.signin.tokens import AccessDraft
 from auth_portal.web.api import inputs
 from auth_portal.web.api.bearer import bearer_token, current_session, this_caller, user_json
@@ -58,14 +60,15 @@ def complete_registration() -> Response:
     """Make the user behind a registration token, and sign in."""
     registration_id = services().tokens.check_registration_token(bearer_token())
     body = inputs.parse_body(inputs.CompleteRegistration)
-    if not body.accept_terms:
-        raise InvalidInput(acceptTerms="not_accepted")
+    person = parse_all(
+        first_name=lambda: parse_name(body.first_name, "firstName"),
+        last_name=lambda: parse_name(body.last_name, "lastName"),
+        fields=lambda: parse_fields(services().settings.own_fields, body.fields or {}),
+        terms=lambda: check_accepted(body.accept_terms, "acceptTerms"),
+    )
+    del person["terms"]
     opened = services().registrations.complete(
-        registration_id,
-        first_name=parse_name(body.first_name, "firstName"),
-        last_name=parse_name(body.last_name, "lastName"),
-        locale=letter_locale(body.locale),
-        caller=this_caller(),
+        registration_id, **person, locale=letter_locale(body.locale), caller=this_caller()
     )
     return envelope(201, _tokens_json(opened))
 

@@ -6,9 +6,11 @@ from flask import request
 
 from auth_portal.errors import Unauthenticated
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.fields import missing_fields
 from auth_portal.signin.proven import Proven, of_channel
 from auth_portal.signin.recency import check_recent
 from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.standing import has_accepted
 from auth_portal.signin.users import Profile
 from auth_portal.web.devices import device_of
 from auth_portal.web.envelope import JsonObject, wire_time
@@ -42,7 +44,8 @@ def recent_session() -> LiveSession:
 
 
 def user_json(user: Profile) -> JsonObject:
-    """A person as their own apps see them."""
+    """A person as their own apps see them. What is missing or not accepted is only told: their tokens stay good."""
+    settings = services().settings
     return {
         "id": user.id,
         "email": user.email,
@@ -51,6 +54,9 @@ def user_json(user: Profile) -> JsonObject:
         "lastName": user.last_name,
         "locale": user.locale,
         "createdAt": wire_time(user.created_at),
+        "fields": {field.name: (user.fields or {}).get(field.name) for field in settings.own_fields},
+        "missingFields": [field.name for field in missing_fields(settings.own_fields, user.fields)],
+        "termsAccepted": has_accepted(user, settings),
     }
 
 

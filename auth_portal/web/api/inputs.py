@@ -83,6 +83,7 @@ class CompleteRegistration(Input):
     last_name: Text
     accept_terms: bool
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
 
 
 class RefreshTokens(Input):
@@ -97,6 +98,13 @@ class UpdateProfile(Input):
     first_name: Text | None = None
     last_name: Text | None = None
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
+
+
+class AcceptTerms(Input):
+    """Body of ``me/terms``."""
+
+    accept_terms: bool
 
 
 class AddOne(Input):

@@ -1,4 +1,4 @@
-"""Enter the address, enter the code, complete the registration."""
+"""Enter the address, enter the code."""
 
 from __future__ import annotations
 
@@ -7,30 +7,26 @@ from flask import (
     Response,
     flash,
     g,
-    make_response,
-    render_template,
     request,
 )
 from flask_babel import gettext
 
 from auth_portal.db import utcnow
 from auth_portal.errors import (
-    AlreadyRegistered,
     CodeRefused,
     DeliveryFailed,
     InvalidInput,
     ResendTooSoon,
     TooManyRequests,
-    Unauthenticated,
 )
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
-from auth_portal.signin.registration import PendingRegistration, parse_name
+from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
-from auth_portal.web.forms import CodeForm, RegisterForm, show_faults
+from auth_portal.web.forms import CodeForm, show_faults
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
 from auth_portal.web.pages.coding import code_page
@@ -40,12 +36,10 @@ from auth_portal.web.visitor import (
     browser_secret,
     caller_of,
     current_session,
+    elsewhere,
     find_registration,
     home,
     keep_browser,
-    keep_registrations,
-    registration_secrets,
-    signed_in,
     this_caller,
     to,
     welcome,
@@ -122,7 +116,7 @@ def code() -> Response:
     """Ask for the code that was sent to this browser's address."""
     challenge = _find_challenge(None)
     if challenge is None:
-        return _elsewhere(find_flow())
+        return elsewhere(find_flow())
     return _onward(challenge) or code_page(CodeForm(challenge=challenge.id), challenge)
 
 
@@ -160,61 +154,12 @@ def code_state() -> dict[str, bool]:
     return {"approved": is_approved, "done": _onward(challenge) is not None}
 
 
-@blueprint.get("/register")
-def register() -> Response:
-    """Ask a new person for the name."""
-    pending = find_registration(None)
-    if pending is None:
-        return _elsewhere(find_flow())
-    find_flow_of(registration_id=pending.id)
-    return _register_page(RegisterForm(registration=pending.id), pending)
-
-
-@blueprint.post("/register")
-def complete_registration() -> Response:
-    """Make the user and sign in."""
-    form = RegisterForm()
-    pending = find_registration(form.registration.data)
-    if pending is None:
-        return _elsewhere(find_flow())
-    flow = find_flow_of(registration_id=pending.id)
-    try:
-        names = _names(form)
-        opened = services().registrations.complete(pending.id, **names, locale=choose_locale(), caller=this_caller())
-    except InvalidInput as fault:
-        show_faults(form, fault)
-        return _register_page(form, pending, status=400)
-    except (AlreadyRegistered, Unauthenticated) as error:
-        flash(gettext(refusal_of(error).message))
-        response = to("pages.login", flow)
-    else:
-        response = signed_in(opened, flow)
-    keep_registrations(response, [held for held in registration_secrets() if held != pending.secret])
-    return response
-
-
 def _prove(form: CodeForm, challenge: Challenge) -> OpenedSession | PendingRegistration:
     """What the typed code opens; with none typed, what the approval by the letter's link opens."""
     if challenge.approved_at is not None and not (form.code.data or "").strip():
         return services().links.follow_approval(challenge, this_caller())
     typed = parse_code(form.code.data or "", {challenge.code_length})
     return services().otp.verify_code(challenge.destination, typed, this_caller(), challenge.id)
-
-
-def _names(form: RegisterForm) -> dict[str, str]:
-    """The names of the form. Raises InvalidInput with every fault at once."""
-    names: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    for field in ("first_name", "last_name"):
-        try:
-            names[field] = parse_name(form[field].data or "", field)
-        except InvalidInput as fault:
-            faults |= fault.faults
-    if not form.terms.data:
-        faults["terms"] = "not_accepted"
-    if faults:
-        raise InvalidInput(**faults)
-    return names
 
 
 def _find_challenge(challenge_id: str | None) -> Challenge | None:
@@ -232,15 +177,8 @@ def _onward(challenge: Challenge) -> Response | None:
         return home() if flow is None else back_to_dispatcher(flow)
     pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
-        return to("pages.register", flow)
+        return to("pages_register.register", flow)
     return None
-
-
-def _elsewhere(flow: Flow | None) -> Response:
-    """Where a person goes who has nothing to do on this page."""
-    if current_session() is None:
-        return to("pages.login", flow)
-    return home() if flow is None else back_to_dispatcher(flow)
 
 
 def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
@@ -258,8 +196,3 @@ def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | Non
     if flow.request.login_hint is not None:
         return flow.request.login_hint
     return session.user.address if session is not None and "select_account" not in flow.request.prompt else None
-
-
-def _register_page(form: RegisterForm, pending: PendingRegistration, status: int = 200) -> Response:
-    page = render_template("pages/register.html", form=form, destination=pending.destination.value)
-    return make_response(page, status)
