@@ -81,7 +81,7 @@ class Scene:
             "registration token": lambda: (
                 self.api.post("complete-registration", names, token=registration).status_code == 201
             ),
-            "code that waits": lambda: self.waiting.enter(self.code).status_code == 303,
+            "code that waits": lambda: self.waiting.enter(self.code).location == "/account",
         }
 
     def opens(self, session_cookie: str) -> bool:
@@ -104,8 +104,10 @@ class Scene:
     def knows(self, device_cookie: str) -> bool:
         """Whether Ada would be known in a browser with this cookie (OTP-17)."""
         caller = Caller.browser("any", "192.0.2.1", device_secrets=[device_cookie])
+        ada = self.services.users.find_by_id(self.user_id)
+        assert ada is not None
         with self.services.engine.connect() as connection:
-            found = find_arriving(connection, Destination("email", ADA), caller, 100)
+            found = find_arriving(connection, Destination("email", ada.email or ""), caller, 100)
         return found is not None and found.knows_browser
 
     def use_all(self) -> None:
@@ -135,9 +137,17 @@ class Scene:
     def _let_tv_in(self) -> str:
         """The refresh token of a device that she let in."""
         grant_id = secrets.token_hex(16)
-        ttl, scope = self.services.settings.refresh_token_ttl, OFFLINE["scope"]
         draft = GrantDraft(
-            grant_id, self.user_id, self.tv.id, grant_id, scope, {}, utcnow(), ttl, "TV", is_offline=True
+            id=grant_id,
+            user_id=self.user_id,
+            client_id=self.tv.id,
+            parent_id=grant_id,
+            scope=OFFLINE["scope"],
+            parameters={},
+            authenticated_at=utcnow(),
+            channel="email",
+            ttl=self.services.settings.refresh_token_ttl,
+            is_offline=True,
         )
         with self.services.engine.begin() as connection:
             token = self.services.sessions.open_grant(connection, draft, is_refreshable=True)

@@ -141,6 +141,14 @@ class Life:
         stranger = BrowserDriver(self.app, self.outbox, "203.0.113.200")
         for hint in ({"login_hint": ADA.upper()}, {"id_token_hint": self.shop_tokens["id_token"]}):
             assert stranger.get(self.shop.address(**hint)).status_code == 303
+        self._begin_a_sign_in()
+
+    def _begin_a_sign_in(self) -> None:
+        """Come from an app that wants a proof, and ask for a code."""
+        self.clock.shift(31)
+        self.browser.follow(self.browser.get(self.shop.address(prompt="login")))
+        answer = self.browser.post("/login", {"email": ADA, "request": self.browser.hidden("request") or ""})
+        assert answer.status_code == 303, answer.text
 
     def _be_attacked(self) -> None:
         """Wrong codes of many networks, by which the next codes get long; and more codes than an inbox gets."""

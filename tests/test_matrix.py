@@ -21,10 +21,12 @@ from tests.conftest import Made, environment
 from tests.drivers import AUTH, ApiDriver, BrowserDriver
 from tests.ending import SESSION, Scene
 from tests.relying import ADA
+from tests.support.letters import text_of
 from tests.support.smtp import MailSink
 from tests.test_cli import connections_closed
 
 PAGE = "/account/sessions"
+NEW = "ada@new.example"
 
 
 def by_page(path: str, browser: str = "browser") -> Callable[[Scene], None]:
@@ -117,6 +119,30 @@ def a_month_of_use(scene: Scene) -> None:
     scene.let_pass(days=5)
 
 
+def address_changes(**more: object) -> Callable[[Scene], None]:
+    """Another main address is proven, by the API device."""
+
+    def act(scene: Scene) -> None:
+        scene.clock.shift(1)
+        token = scene.tokens["accessToken"]
+        assert scene.api.post("me/email", {"email": NEW}, token=token).status_code == 201
+        body = {"email": NEW, "code": scene.api.code_sent_to(NEW), **more}
+        assert scene.api.post("me/email/verify", body, token=token).status_code == 200
+
+    return act
+
+
+def change_is_undone(scene: Scene) -> None:
+    """By the button behind the link that the former address was sent."""
+    address_changes()(scene)
+    scene.services.background.wait()
+    link = re.search(r"/account/undo/[^\s]+", text_of(scene.outbox.sent_to(ADA)[-1]))
+    assert link is not None
+    stranger = BrowserDriver(scene.app, scene.outbox, "192.0.2.99")
+    stranger.get(link[0])
+    assert stranger.post(link[0], {}).status_code in (200, 303)
+
+
 WAYS: dict[str, Callable[[Scene], None]] = {
     "sign out on the page": by_page("/logout"),
     "an app signs out (`/oauth/logout`)": app_signs_out,
@@ -130,6 +156,10 @@ WAYS: dict[str, Callable[[Scene], None]] = {
     "`user sign-out WHO SESSION`: the browser": by_command("sign-out", ADA, "{session}"),
     "`user sign-out WHO`": by_command("sign-out", ADA),
     "`user suspend WHO`": by_command("suspend", ADA),
+    "`DELETE me`": by_api("DELETE", "me"),
+    "the main address is changed": address_changes(),
+    "the same with `endOtherSessions`": address_changes(endOtherSessions=True),
+    "a change of address is undone": change_is_undone,
     "one more than `SESSIONS_PER_USER` signs in": one_more_signs_in,
     "a code typed again in the browser": code_is_typed_again,
     "somebody else signs in with the browser": somebody_else_signs_in,

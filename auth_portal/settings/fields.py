@@ -164,7 +164,7 @@ class Settings(BaseModel):
     )
     registration_fields: str = Field(
         "",
-        description="What new people are asked for beside their names: a list in JSON, see docs/registration.md.",
+        description="What people are asked for beside their names: a list in JSON, see docs/registration.md.",
     )
     session_ttl: Duration = _seconds(30 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in.")
     session_idle_ttl: Duration = _seconds(

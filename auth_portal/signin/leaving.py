@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -32,8 +32,6 @@ from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{32,160}")
 
 
@@ -66,8 +64,8 @@ class LeavingDeliverer(Protocol):
 
 def restore_token(keyring: KeyRing, user_id: str, erase_at: datetime) -> str:
     """What the link holds that takes this deletion back."""
-    moment = (erase_at - _EPOCH) // _MICROSECOND
-    sealed = AESSIV(keyring.keys("restore-links")[0]).encrypt(f"{user_id} {moment}".encode(), None)
+    about = f"{user_id} {int(erase_at.timestamp())}"
+    sealed = AESSIV(keyring.keys("restore-links")[0]).encrypt(about.encode(), None)
     return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
 
 
@@ -81,7 +79,7 @@ def _read(keyring: KeyRing, token: str) -> tuple[str, datetime] | None:
             user_id, _space, moment = AESSIV(key).decrypt(sealed, None).decode().partition(" ")
         except InvalidTag:
             continue
-        return user_id, _EPOCH + int(moment) * _MICROSECOND
+        return user_id, datetime.fromtimestamp(int(moment), UTC)
     return None
 
 
@@ -107,22 +105,15 @@ class LeavingService:
         (OTP-31, PRIV-03). Raises NotFound.
         """
         now = utcnow()
-        erase_at = now if at_once else now + self.grace
+        erase_at = (now if at_once else now + self.grace).replace(microsecond=0)
         with self._engine.begin() as connection:
-            sooner = or_(User.erase_at.is_(None), User.erase_at > erase_at)
-            marked = update(User).where(User.id == user_id, sooner).values(erase_at=erase_at).returning(User.locale)
-            locale = connection.execute(marked).scalar()
+            locale = close_account(connection, user_id, erase_at, actor)
             if locale is None:
-                return self._pending_since(connection, user_id)
-            end_person(connection, user_id, now)
-            for destination in destinations_of(connection, user_id):
-                values = {"given_channel": destination.channel, "given_destination": destination.value}
-                connection.execute(sql.KILL, values | {"now": now})
+                return self._pending_until(connection, user_id)
             told = reachable_of(connection, user_id, now)
-            record(connection, "deletion_requested", actor, user_id)
-        link = None if at_once else f"{self._public_url}/account/restore/{self._token(user_id, erase_at)}"
+        link = f"{self._public_url}/account/restore/{restore_token(self._keyring, user_id, erase_at)}"
         for destination in told:
-            self._tell(LeavingLetter(destination, now, locale, None if at_once else erase_at, link))
+            self._tell(LeavingLetter(destination, now, locale, *(None, None) if at_once else (erase_at, link)))
         return erase_at
 
     def find(self, token: str) -> Restorable:
@@ -151,18 +142,34 @@ class LeavingService:
         with self._engine.begin() as connection:
             return undo_deletion(connection, user_id, actor)
 
-    def _token(self, user_id: str, erase_at: datetime) -> str:
-        return restore_token(self._keyring, user_id, erase_at)
-
     def _tell(self, letter: LeavingLetter) -> None:
         self._later(lambda: self._deliverer.send_account_deleted(letter))
 
     @staticmethod
-    def _pending_since(connection: Connection, user_id: str) -> datetime:
+    def _pending_until(connection: Connection, user_id: str) -> datetime:
         erase_at: datetime | None = connection.execute(select(User.erase_at).where(User.id == user_id)).scalar()
         if erase_at is None:
             raise NotFound
         return erase_at
+
+
+def close_account(connection: Connection, user_id: str, erase_at: datetime, actor: Actor) -> str | None:
+    """End in the caller's transaction all there is, and have the person erased at that moment, in whole seconds.
+
+    The person's language; None where there is no such person, or the account is erased as early anyway.
+    """
+    now = utcnow()
+    sooner = or_(User.erase_at.is_(None), User.erase_at > erase_at)
+    closed = update(User).where(User.id == user_id, sooner).values(erase_at=erase_at).returning(User.locale)
+    locale: str | None = connection.execute(closed).scalar()
+    if locale is None:
+        return None
+    end_person(connection, user_id, now)
+    for destination in destinations_of(connection, user_id):
+        values = {"given_channel": destination.channel, "given_destination": destination.value, "now": now}
+        connection.execute(sql.KILL, values)
+    record(connection, "deletion_requested", actor, user_id)
+    return locale
 
 
 def undo_deletion(connection: Connection, user_id: str, actor: Actor, erase_at: datetime | None = None) -> bool:

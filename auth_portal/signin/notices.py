@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text
@@ -146,7 +147,7 @@ class NoticeService:
                 # Once more, when this request does not wait for it.
                 self._send(letter, is_urgent=False)
         else:
-            self._later(lambda: self._deliverer.send_address_news(letter))
+            self._later(partial(self._deliverer.send_address_news, letter))
 
     def tell_wrong_code(self, destination: Destination, length: int, caller: Caller, *, is_last: bool) -> None:
         """A wrong code of this length was typed: told at most once a day, and only where that was the last guess at a
@@ -185,7 +186,7 @@ class NoticeService:
         for one in of_channel(own, "email") or of_channel(own, "sms")[:1]:
             if is_reachable(self._settings, one.destination):
                 letter = NoticeLetter(one.destination, happened_at, caller, user.locale, about)
-                self._later(lambda letter=letter: send(letter))  # type: ignore[misc]
+                self._later(partial(send, letter))
 
     def _note_refusal(self, user_id: str, actor: Actor, length: int) -> None:
         with self._engine.begin() as connection:

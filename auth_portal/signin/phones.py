@@ -61,6 +61,15 @@ def range_of(value: str) -> str:
     return value[:-_LAST_DIGITS]
 
 
+@lru_cache(maxsize=1_024)
+def spell(value: str) -> str:
+    """An E.164 number in groups, as people read it; what is none stays as it is."""
+    if not value.startswith("+"):
+        return value
+    international = phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(phonenumbers.parse(value), international).replace(" ", "\u00a0")
+
+
 def country_code(region: str) -> int:
     """What numbers of a country begin with, behind the plus."""
     return phonenumbers.country_code_for_region(region)
