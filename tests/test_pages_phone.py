@@ -121,7 +121,7 @@ def test_what_is_no_number_is_refused_in_place_and_nothing_is_sent(
 
 
 def test_the_code_page_says_where_the_text_went_and_nothing_of_letters(browser: BrowserDriver) -> None:
-    """No web mail, and no link to wait for: texts have none (MAIL-15). A mark says that a phone may offer the code."""
+    """No web mail, and no link to wait for: texts have none (MAIL-15). A mark lets a phone offer the code."""
     browser.ask(NUMBER)
     assert "We texted it to" in browser.page
     assert 'href="/login?by=phone"' in browser.page
