@@ -30,8 +30,8 @@
     }
     form.dataset.sent = 'yes';
     form.querySelector('[type=submit]').setAttribute('aria-busy', 'true');
-    // Whoever stops a slow load gets the button back.
-    setTimeout(release, 10000, form);
+    // Whoever stops a slow load gets the button back. A download leaves the page as it is.
+    setTimeout(release, 'download' in form.dataset ? 1500 : 10000, form);
   });
 
   // The answer to an app that wants it posted. The button stays for those without a script.

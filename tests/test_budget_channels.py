@@ -158,7 +158,7 @@ def test_a_year_of_guesses_by_both_channels_is_a_year_of_guesses(
             visitor.use_up()
             clock.shift(LIFE)
         clock.shift(timedelta(days=31))
-        prune(services_of(app).engine)
+        prune(services_of(app).engine, services_of(app).seals)
         assert ada[1].send().is_right(), "her own sign-in ends the run of a hundred"
         clock.shift(LIFE)
     assert of_short_codes(evaluated(app)) == {4: 5, 6: 50, 8: 140}

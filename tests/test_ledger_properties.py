@@ -166,7 +166,7 @@ class LedgerMachine(RuleBasedStateMachine):
     @rule()
     def clean_up(self) -> None:
         """The portal prunes; that must change nothing."""
-        prune(services_of(self.app).engine)
+        prune(services_of(self.app).engine, services_of(self.app).seals)
 
     @invariant()
     def nothing_is_overspent(self) -> None:

@@ -13,7 +13,8 @@ from auth_portal.delivery.handover import RELAY_BUDGET_S, SEND_BUDGET_S, Handove
 from auth_portal.delivery.message import Message
 from auth_portal.delivery.texts import TextMessage
 from auth_portal.errors import DeliveryFailed
-from auth_portal.signin.notices import NoticeLetter
+from auth_portal.signin.leaving import LeavingLetter
+from auth_portal.signin.notices import AddressLetter, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
 log = structlog.get_logger("delivery")
@@ -46,6 +47,12 @@ class Writer(Protocol[Finished]):
 
     def wrong_codes(self, notice: NoticeLetter) -> Finished:
         """Wrong codes that were tried."""
+
+    def address_news(self, letter: AddressLetter) -> Finished:
+        """A change of addresses or numbers."""
+
+    def account_deleted(self, letter: LeavingLetter) -> Finished:
+        """A deletion, and how to take it back."""
 
 
 class Channel(Generic[Written]):
@@ -124,7 +131,17 @@ class LetterDeliverer:
         channel = self._channel_of(notice)
         channel.hand_over(channel.writer.wrong_codes(notice))
 
-    def _channel_of(self, letter: CodeLetter | NoticeLetter) -> Channel[Any]:
+    def send_address_news(self, letter: AddressLetter) -> None:
+        """Tell of a change of addresses or numbers. Raises DeliveryFailed."""
+        channel = self._channel_of(letter)
+        channel.hand_over(channel.writer.address_news(letter))
+
+    def send_account_deleted(self, letter: LeavingLetter) -> None:
+        """Tell of a deletion. Raises DeliveryFailed."""
+        channel = self._channel_of(letter)
+        channel.hand_over(channel.writer.account_deleted(letter))
+
+    def _channel_of(self, letter: CodeLetter | NoticeLetter | AddressLetter | LeavingLetter) -> Channel[Any]:
         wanted = letter.destination.channel
         if wanted not in self._channels:
             raise DeliveryFailed(channel=wanted)

@@ -2,7 +2,8 @@
 
 Each has a few wordings, from long to short; the first that fits into one message is sent (MAIL-15). They are written
 without letters that the GSM alphabet lacks, and names are too: see ``gsm.plain``. No text has a link, nor a name that
-a phone would make one of: nobody should learn to follow links of messages with codes.
+a phone would make one of: nobody should learn to follow links of messages with codes. Only whoever just lost a number
+is sent one, to undo that: there may be no other way back for them (OTP-31).
 """
 
 from __future__ import annotations
@@ -14,14 +15,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from babel.dates import format_datetime
+from babel.dates import format_date, format_datetime
 from babel.support import NullTranslations, Translations
 
 from auth_portal.delivery.gsm import is_gsm, parts, plain
 from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.settings import LOCALES, Settings
 from auth_portal.signin.callers import device_words
-from auth_portal.signin.notices import NoticeLetter
+from auth_portal.signin.leaving import LeavingLetter
+from auth_portal.signin.notices import AddressLetter, NewsKind, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 
 _OPERATOR_MARK = 5
@@ -34,6 +36,24 @@ _TEMPTS_PHONES = re.compile(r"[@/:.\\]+(?=\S)")
 def _(message: str) -> str:
     """Marks a text for the catalogues."""
     return message
+
+
+_ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
+    "main_changed": (
+        _("The main address of your account was changed."),
+        _("The main number of your account was changed."),
+    ),
+    "added": (_("An address was added to your account."), _("A number was added to your account.")),
+    "removed": (_("An address was removed from your account."), _("A number was removed from your account.")),
+    "restored": (
+        _("A change was undone: your account has its former address again. All devices were signed out."),
+        _("A change was undone: your account has its former number again. All devices were signed out."),
+    ),
+}
+"""What became of addresses, and of numbers."""
+
+
+AnyLetter = CodeLetter | NoticeLetter | AddressLetter | LeavingLetter
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,7 +134,31 @@ class Texts:
         ]
         return self._notice(notice, "wrong_codes", words)
 
-    def _notice(self, letter: CodeLetter | NoticeLetter, kind: str, words: list[str]) -> TextMessage:
+    def address_news(self, letter: AddressLetter) -> TextMessage:
+        """The notice of a change of addresses or numbers, with a way to undo it for who can (OTP-31, MAIL-19)."""
+        say = self._language(letter.locale).gettext
+        news = say(_ADDRESS_NEWS[letter.kind][letter.channel == "sms"])
+        if letter.undo is not None:
+            words = [news, say(_("If it was not you, undo it within three days:"))]
+            text = self._first_that_fits(self._settings.brand_name, [words], f" {letter.undo}")
+            return TextMessage(letter.destination.value, text, "address_news")
+        return self._notice(
+            letter, "address_news", [news, say(_("If it was not you, sign in and look at your account."))]
+        )
+
+    def account_deleted(self, letter: LeavingLetter) -> TextMessage:
+        """The text about a deletion, with a link that takes it back while that is possible (PRIV-03)."""
+        say = self._language(letter.locale).gettext
+        if letter.erase_at is None or letter.link is None:
+            return self._notice(letter, "account_deleted", [say(_("Your account was deleted."))])
+        news = say(_("Your account will be deleted on %(day)s.")) % {
+            "day": _day(letter.erase_at, self._locale(letter.locale))
+        }
+        words = [news, say(_("To keep it:"))]
+        text = self._first_that_fits(self._settings.brand_name, [words], f" {letter.link}")
+        return TextMessage(letter.destination.value, text, "account_deleted")
+
+    def _notice(self, letter: AnyLetter, kind: str, words: list[str]) -> TextMessage:
         text = self._first_that_fits(self._settings.brand_name, [words, words[:1]], "")
         return TextMessage(letter.destination.value, text, kind)
 
@@ -146,6 +190,10 @@ def _cut(name: str) -> str:
     if len(name) <= _SHORT_NAME:
         return name
     return (name[: _SHORT_NAME + 1].rpartition(" ")[0] or name[:_SHORT_NAME]).rstrip(" ,-&")
+
+
+def _day(moment: datetime, locale: str) -> str:
+    return format_date(moment, "d MMM", locale=locale)
 
 
 def _time(moment: datetime, locale: str) -> str:

@@ -50,7 +50,7 @@ class GrantServices:
     def get_user(self, user_id: str) -> Profile:
         """The person, who may still sign in. Raises InvalidGrantError."""
         user = self.users.find_by_id(user_id)
-        if user is None or user.is_suspended:
+        if user is None or not user.may_sign_in:
             raise InvalidGrantError()
         return user
 

@@ -54,6 +54,7 @@ class ClientTokens:
     def __init__(self, settings: Settings, issuer: TokenIssuer, subjects: Subjects) -> None:
         self._issuer = issuer
         self._subjects = subjects
+        self._own_fields = settings.own_fields
         self._refresh_ttl = settings.refresh_token_ttl
         self._session_ttl = settings.session_ttl
 
@@ -128,7 +129,7 @@ class ClientTokens:
             "acr": ACR,
             "amr": amr_of(granted.channel),
             "at_hash": _half_hash(access_token),
-            **claims_of(granted.user, told, granted.id_token_claims),
+            **claims_of(granted.user, told, granted.id_token_claims, self._own_fields),
         }
         if granted.nonce is not None:
             claims["nonce"] = granted.nonce

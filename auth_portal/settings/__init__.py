@@ -19,6 +19,7 @@ from auth_portal.settings.checks import MAIL_SCHEMES, has_control, is_loopback
 from auth_portal.settings.environment import PREFIX, ROOT, SettingsError, load_settings, unknown_names
 from auth_portal.settings.fields import LOCALES, Settings
 from auth_portal.settings.gateway import Gateway, MalformedGateway, parse_gateway
+from auth_portal.settings.registration_fields import RegistrationField
 from auth_portal.settings.relay import Relay, parse_relay
 
 __all__ = [
@@ -34,6 +35,7 @@ __all__ = [
     "SPARE_GUESSES",
     "Gateway",
     "MalformedGateway",
+    "RegistrationField",
     "Relay",
     "Rung",
     "Settings",

@@ -7,11 +7,13 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
+import maxminddb
 from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
-from auth_portal.settings.fields import Settings
+from auth_portal.settings.fields import LOCALES, Settings
 from auth_portal.settings.gateway import MalformedGateway, parse_gateway
+from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
@@ -28,7 +30,9 @@ def find_faults(settings: Settings) -> list[str]:
         _check_sms,
         _check_numbers,
         _check_budgets,
+        _check_registration,
         _check_web,
+        _check_places,
     )
     return [fault for check in checks for fault in check(settings)]
 
@@ -134,6 +138,13 @@ def _check_budgets(settings: Settings) -> list[str]:
     return faults
 
 
+def _check_registration(settings: Settings) -> list[str]:
+    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, LOCALES)[1]]
+    if has_control(settings.terms_version):
+        faults.append("TERMS_VERSION has a control character")
+    return faults
+
+
 def _check_web(settings: Settings) -> list[str]:
     faults = []
     for origin in settings.allowed_origins:
@@ -152,6 +163,18 @@ def _check_web(settings: Settings) -> list[str]:
     if has_control(settings.brand_name):
         faults.append("BRAND_NAME has a control character")
     return faults
+
+
+def _check_places(settings: Settings) -> list[str]:
+    if not settings.geoip_file:
+        return []
+    try:
+        maxminddb.open_database(settings.geoip_file, maxminddb.MODE_FILE).close()
+    except OSError as error:
+        return [f"GEOIP_FILE cannot be read: {type(error).__name__}"]
+    except Exception:  # a broken file may break the reader in any way
+        return ["GEOIP_FILE is not a MaxMind DB file"]
+    return []
 
 
 def is_loopback(host: str) -> bool:

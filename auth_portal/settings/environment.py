@@ -74,6 +74,8 @@ def load_settings(environ: Mapping[str, str] | None = None, instance: Path | Non
     if values.get("env") == "development":
         _fill_development(values, instance, environ.get("PORT", "8000"))
     values["database_url"] = _absolute(values["database_url"])
+    if "geoip_file" in values:
+        values["geoip_file"] = str(ROOT / values["geoip_file"])
     if "public_url" in values:
         values["public_url"] = values["public_url"].rstrip("/")
     try:

@@ -23,6 +23,7 @@ from auth_portal.settings.budget import (
     parse_rung,
     yearly_bound,
 )
+from auth_portal.settings.registration_fields import RegistrationField, read_fields
 
 LOCALES = ("tr", "en")
 
@@ -161,15 +162,36 @@ class Settings(BaseModel):
     registration_ttl: Duration = _seconds(
         86_400, 1, 7 * 86_400, "How long a new person may take to complete the registration."
     )
+    registration_fields: str = Field(
+        "",
+        description="What people are asked for beside their names: a list in JSON, see docs/registration.md.",
+    )
     session_ttl: Duration = _seconds(30 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in.")
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
     )
+    refresh_idle_ttl: Duration = _seconds(
+        14 * 86_400, 1, 400 * 86_400, "How long an API sign-in, or an app's access, lasts without being used."
+    )
+    sessions_per_user: int = Field(
+        100, ge=1, le=1_000, description="Sessions that one person may have at once; one more ends the least used."
+    )
+    deletion_grace: Duration = _seconds(
+        7 * 86_400, 86_400, 30 * 86_400, "How long somebody who deleted their account may take that back."
+    )
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )
+    events_kept: Duration = _seconds(
+        365 * 86_400, 90 * 86_400, 365 * 86_400, "How long the audit log keeps what happened; 90 days at least."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    geoip_file: str = Field(
+        "",
+        description="A MaxMind DB file (GeoLite2-City, DB-IP City Lite, or a Country one) that says in which place "
+        "somebody signed in. Unset: only the network is told.",
+    )
     private_client_networks: Words = Field(
         (),
         description="Private networks where clients may be told of sign-outs and have their keys read, "
@@ -178,6 +200,11 @@ class Settings(BaseModel):
     default_locale: Literal["tr", "en"] = Field("tr", description="Language where nobody asked for one.")
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description="Name on pages and letters.")
     terms_url: str = Field("", description="Terms of use, linked from pages and registration.")
+    terms_version: str = Field(
+        "",
+        max_length=64,
+        description="Names the terms that are in force. Whoever accepted others is asked again in the browser.",
+    )
     privacy_url: str = Field("", description="Privacy notice, linked from pages and registration.")
     support_email: str = Field("", description="Where people find help.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
@@ -221,6 +248,11 @@ class Settings(BaseModel):
         if not self.sends_per_source_per_hour or not self.open_short_codes:
             return 0
         return max(self.open_short_codes, rung.budget // (5 * self.code_attempts))
+
+    @property
+    def own_fields(self) -> tuple[RegistrationField, ...]:
+        """The fields of ``REGISTRATION_FIELDS``, in their order."""
+        return read_fields(self.registration_fields, LOCALES)[0]
 
     @property
     def yearly_target(self) -> float:

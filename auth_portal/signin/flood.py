@@ -3,6 +3,7 @@
 Whoever floods an inbox with requests must not keep its owner out. So those who hold no live code get a challenge of
 one shared code, long enough that no ledger has to pay for guesses at it; its letter leaves once in a code's life.
 The first who uses it wins, as with any code; then, and once it was stopped, the next who asks gets another one.
+Those who sign in share one, those who prove one more address another: a letter says what its code is for (OTP-31).
 """
 
 from __future__ import annotations
@@ -33,6 +34,7 @@ def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple
         "given_channel": draft.destination.channel,
         "now": draft.now,
         "keys": keyring.code_key_ids,
+        "of_session": draft.caller.is_session,
     }
     living = connection.execute(sql.LIVING_SHARED, given).first()
     challenge = Challenge(

@@ -104,7 +104,7 @@ class _Opened:
 
 
 class _LedgerMoved(Exception):
-    """The address got its user while this request waited for the ledger that it had before."""
+    """The address got its user, or lost it, while this request waited for the ledger that it had before."""
 
 
 class OtpService:
@@ -202,6 +202,7 @@ class OtpService:
                 destination=destination,
                 caller=caller,
                 account=spent.account,
+                is_known=spent.is_known,
                 key_id=self._keyring.code_key_id,
                 attempts=self._settings.code_attempts,
                 foreign_attempts=FOREIGN_ATTEMPTS if caller.may_guess_elsewhere else 0,

@@ -50,9 +50,9 @@ def parse_phone(text: str, settings: Settings, region: str | None = None, field:
     if len(text) > MAX_LENGTH:
         raise InvalidInput(**{field: "too_long"})
     number = _normal_form(text, region)
-    reason = "not_a_number" if number is None else _refusal(number, settings)
+    reason = "not_a_phone" if number is None else _refusal(number, settings)
     if number is None or reason is not None:
-        raise InvalidInput(**{field: reason or "not_a_number"})
+        raise InvalidInput(**{field: reason or "not_a_phone"})
     return Destination("sms", number.value)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask import Flask, Response, g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -54,6 +54,9 @@ TABLE: dict[type[Exception], Refusal] = {
     errors.AccountSuspended: Refusal(
         403, "account_suspended", "Hesap kullanıma kapalı", _("This account is closed for use.")
     ),
+    errors.DeletionPending: Refusal(
+        403, "deletion_pending", "Hesap kullanıma kapalı", _("This account is about to be deleted.")
+    ),
     errors.ReauthenticationRequired: Refusal(
         403,
         "reauthentication_required",
@@ -85,6 +88,18 @@ TABLE: dict[type[Exception], Refusal] = {
         "already_registered",
         "Resource already exists or cannot be changed in its current state",
         _("This address is already registered. Please sign in."),
+    ),
+    errors.AddressesFull: Refusal(
+        409,
+        "addresses_full",
+        "Resource already exists or cannot be changed in its current state",
+        _("You have two of these already. Replace the main one, or remove one first."),
+    ),
+    errors.LastAddress: Refusal(
+        409,
+        "last_address",
+        "Resource already exists or cannot be changed in its current state",
+        _("This is the last one that you can sign in with. Add another one first."),
     ),
     errors.TooManyRequests: Refusal(
         429, "too_many_requests", "Too many requests", _("Too many requests. Please try again later.")
@@ -133,10 +148,11 @@ HTTP: dict[int, Refusal] = {
 REASONS: dict[str, str] = {
     "missing": _("is required"),
     "not_an_address": _("is not an email address"),
-    "not_a_number": _("is not a phone number"),
+    "not_a_phone": _("is not a phone number"),
     "not_mobile": _("is not a mobile number"),
     "internet_phone": _("is a number of an internet telephone service"),
     "not_served": _("is a number to which we send no text messages"),
+    "already_yours": _("is yours already"),
     "not_a_code": _("is not a code"),
     "too_long": _("is too long"),
     "not_printable": _("has characters that cannot be shown"),
@@ -144,6 +160,11 @@ REASONS: dict[str, str] = {
     "not_accepted": _("must be accepted"),
     "not_json": _("is not valid JSON"),
     "malformed": _("is malformed"),
+    "not_a_number": _("is not a whole number"),
+    "not_a_date": _("is not a date"),
+    "not_a_choice": _("is none of the choices"),
+    "not_a_url": _("is not a web address"),
+    "has_unknown": _("has an unknown member"),
 }
 """What may be wrong with a field; the keys are ``InvalidInput``'s reasons."""
 
@@ -182,6 +203,8 @@ def refusal_of(error: errors.PortalError) -> Refusal:
 def answer(error: errors.PortalError) -> Response:
     """The answer to a refusal, with the headers that its facts ask for."""
     refusal = refusal_of(error)
+    if isinstance(error, errors.DeletionPending) and not is_api(request.path):
+        return _to_restoring(error)
     if refusal is INTERNAL:
         log.error("refused", kind=type(error).__name__, detail=str(error))
     details = []
@@ -198,6 +221,13 @@ def answer(error: errors.PortalError) -> Response:
     if isinstance(error, errors.ScopeInsufficient):
         response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     return response
+
+
+def _to_restoring(error: errors.DeletionPending) -> Response:
+    """Whoever typed the code may take the deletion back, and then go on to the app that they came for."""
+    g.error = refusal_of(error).code
+    carried = {"request": g.flow.id} if g.get("flow") else {}
+    return make_response(redirect(url_for("pages_leaving.restore", token=error.token, **carried), 303))
 
 
 def tell_limit(response: Response, error: errors.TooManyRequests) -> None:

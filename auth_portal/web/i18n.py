@@ -62,12 +62,22 @@ def letter_locale(wish: str | None) -> str:
     return language if language in LOCALES else choose_locale()
 
 
+def keep_language(response: Response, locale: str) -> None:
+    """Let the browser have its pages in this language from now on."""
+    set_cookie(response, COOKIE, locale, _COOKIE_LIFETIME)
+
+
+def language_name(code: str) -> str:
+    """What a language is called by those who speak it."""
+    return str(Locale.parse(code).get_language_name(code)).capitalize()
+
+
 def _keep_choice(response: Response) -> Response:
     if is_api(request.path) or request.endpoint is None:
         return response
     choice = request.args.get("lang")
-    if choice in LOCALES:
-        set_cookie(response, COOKIE, choice, _COOKIE_LIFETIME)
+    if choice is not None and choice in LOCALES:
+        keep_language(response, choice)
     return response
 
 
@@ -76,7 +86,7 @@ def _template_globals() -> dict[str, object]:
     return {
         "locale": str(locale),
         "text_direction": locale.text_direction,
-        "languages": [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in LOCALES],
+        "languages": [(code, language_name(code)) for code in LOCALES],
         "language_url": _language_url,
         "onward": _onward,
     }
@@ -96,4 +106,6 @@ def _language_url(code: str) -> str:
     choice = "phone" if "phone" in request.form else request.args.get("by")
     if choice in ("email", "phone"):
         carried["by"] = choice
+    if "keep" in request.args:
+        carried["keep"] = "1"
     return f"{request.script_root}{quote(request.path)}?{urlencode(carried)}"

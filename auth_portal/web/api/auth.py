@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from auth_portal.db import utcnow
-from auth_portal.errors import ClientUnknown, InvalidInput, NotFound
+from auth_portal.errors import ClientUnknown, parse_all
 from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.codes import parse_code
-from auth_portal.signin.phones import parse_phone
+from auth_portal.signin.events import Actor
+from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
+from auth_portal.signin.standing import check_accepted
 from auth_portal.signin.tokens import AccessDraft
 from auth_portal.web.api import inputs
 from auth_portal.web.api.bearer import bearer_token, current_session, this_caller, user_json
+from auth_portal.web.api.sending import check_sms, code_sent, phone_of
 from auth_portal.web.apps import app_of
-from auth_portal.web.envelope import JsonObject, envelope, wire_time
+from auth_portal.web.envelope import JsonObject, envelope
 from auth_portal.web.i18n import letter_locale
 from auth_portal.web.services import services
 
 blueprint = Blueprint("api_auth", __name__, url_prefix="/api/v1/auth")
-
-
-_SHOWN_AS = {"email": "email", "sms": "phoneNumber"}
-"""The member of an answer that says where a code went."""
 
 
 @blueprint.post("/send-otp-email")
@@ -61,14 +60,15 @@ def complete_registration() -> Response:
     """Make the user behind a registration token, and sign in."""
     registration_id = services().tokens.check_registration_token(bearer_token())
     body = inputs.parse_body(inputs.CompleteRegistration)
-    if not body.accept_terms:
-        raise InvalidInput(acceptTerms="not_accepted")
+    person = parse_all(
+        first_name=lambda: parse_name(body.first_name, "firstName"),
+        last_name=lambda: parse_name(body.last_name, "lastName"),
+        fields=lambda: parse_fields(services().settings.own_fields, body.fields or {}),
+        terms=lambda: check_accepted(body.accept_terms, "acceptTerms"),
+    )
+    del person["terms"]
     opened = services().registrations.complete(
-        registration_id,
-        first_name=parse_name(body.first_name, "firstName"),
-        last_name=parse_name(body.last_name, "lastName"),
-        locale=letter_locale(body.locale),
-        caller=this_caller(),
+        registration_id, **person, locale=letter_locale(body.locale), caller=this_caller()
     )
     return envelope(201, _tokens_json(opened))
 
@@ -77,25 +77,16 @@ def complete_registration() -> Response:
 def refresh_token() -> Response:
     """Exchange a refresh token for new tokens."""
     body = inputs.parse_body(inputs.RefreshTokens)
-    return envelope(200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token)))
+    return envelope(
+        200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token, caller=this_caller()))
+    )
 
 
 @blueprint.post("/logout")
 def logout() -> Response:
     """End the session of the access token."""
-    services().sessions.end_session(current_session().id)
+    services().sessions.end_session(current_session().id, Actor.of(this_caller()))
     return envelope(200, {})
-
-
-def check_sms() -> None:
-    """Raise NotFound where this portal sends nothing to phones (contract, section 1)."""
-    if not services().settings.has_sms:
-        raise NotFound
-
-
-def phone_of(body: inputs.ToPhone) -> Destination:
-    """The number that a call is about. Raises InvalidInput."""
-    return parse_phone(body.phone_number, services().settings, body.region)
 
 
 def _send(destination: Destination, body: inputs.SendCode) -> Response:
@@ -106,17 +97,7 @@ def _send(destination: Destination, body: inputs.SendCode) -> Response:
             raise ClientUnknown
         app = app_of(client)
     sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
-    g.code_length = sent.code_length
-    data: JsonObject = {
-        _SHOWN_AS[destination.channel]: destination.value,
-        "challengeId": sent.id,
-        "codeLength": sent.code_length,
-        "expiresAt": wire_time(sent.expires_at),
-        "resendAt": wire_time(sent.resend_at),
-    }
-    if services().settings.is_development:
-        data["code"] = sent.code
-    return envelope(201, data)
+    return code_sent(sent)
 
 
 def _login(destination: Destination, body: inputs.VerifyCode) -> Response:

@@ -83,6 +83,7 @@ class CompleteRegistration(Input):
     last_name: Text
     accept_terms: bool
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
 
 
 class RefreshTokens(Input):
@@ -97,6 +98,55 @@ class UpdateProfile(Input):
     first_name: Text | None = None
     last_name: Text | None = None
     locale: Language | None = None
+    fields: dict[str, Any] | None = None
+
+
+class AcceptTerms(Input):
+    """Body of ``me/terms``."""
+
+    accept_terms: bool
+
+
+class AddOne(Input):
+    """What may be said beside an address or number to add."""
+
+    locale: Language | None = None
+
+
+class Change(Input):
+    """What may be said beside a change of addresses or numbers."""
+
+    end_other_sessions: bool = False
+
+
+class ProveOne(VerifyCode, Change):
+    """What is said beside an address or number whose code came."""
+
+    keep_former: bool = False
+
+
+class AddEmail(ToEmail, AddOne):
+    """Body of ``me/email``."""
+
+
+class AddPhone(ToPhone, AddOne):
+    """Body of ``me/phone``."""
+
+
+class ProveEmail(ToEmail, ProveOne):
+    """Body of ``me/email/verify``."""
+
+
+class ProvePhone(ToPhone, ProveOne):
+    """Body of ``me/phone/verify``."""
+
+
+class OwnEmail(ToEmail, Change):
+    """Body of ``me/email/main`` and ``me/email/remove``."""
+
+
+class OwnPhone(ToPhone, Change):
+    """Body of ``me/phone/main`` and ``me/phone/remove``."""
 
 
 AnyInput = TypeVar("AnyInput", bound=Input)

@@ -12,7 +12,7 @@ from auth_portal.signin.phones import country_code, parse_phone
 from auth_portal.web.errors import refusal_of, tell_limit
 from auth_portal.web.forms import EmailForm, PhoneForm
 from auth_portal.web.services import services
-from auth_portal.web.visitor import notice_of_before
+from auth_portal.web.visitor import find_registration, notice_of_before
 
 
 def form_for(likely: str | None) -> EmailForm | PhoneForm:
@@ -44,6 +44,7 @@ def login_page(form: EmailForm | PhoneForm, status: int = 200) -> Response:
         "pages/login.html",
         form=form,
         has_sms=settings.has_sms,
+        unfinished=find_registration(None),
         country=_country_name(settings.default_region),
         country_code=country_code(settings.default_region),
         **notice_of_before(),

@@ -1,4 +1,4 @@
-"""Enter the address, enter the code, complete the registration."""
+"""Enter the address, enter the code."""
 
 from __future__ import annotations
 
@@ -7,47 +7,39 @@ from flask import (
     Response,
     flash,
     g,
-    make_response,
-    render_template,
     request,
 )
 from flask_babel import gettext
 
 from auth_portal.db import utcnow
 from auth_portal.errors import (
-    AlreadyRegistered,
     CodeRefused,
     DeliveryFailed,
     InvalidInput,
-    PortalError,
     ResendTooSoon,
     TooManyRequests,
-    Unauthenticated,
 )
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
-from auth_portal.signin.registration import PendingRegistration, parse_name
+from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
-from auth_portal.web.forms import ButtonForm, CodeForm, RegisterForm, show_faults
+from auth_portal.web.forms import CodeForm, show_faults
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
+from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.pressure import pressure_page
-from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
 from auth_portal.web.visitor import (
     browser_secret,
     caller_of,
     current_session,
+    elsewhere,
     find_registration,
     home,
     keep_browser,
-    keep_registrations,
-    notice_of_before,
-    registration_secrets,
-    signed_in,
     this_caller,
     to,
     welcome,
@@ -124,8 +116,8 @@ def code() -> Response:
     """Ask for the code that was sent to this browser's address."""
     challenge = _find_challenge(None)
     if challenge is None:
-        return _elsewhere(find_flow())
-    return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
+        return elsewhere(find_flow())
+    return _onward(challenge) or code_page(CodeForm(challenge=challenge.id), challenge)
 
 
 @blueprint.post("/login/code")
@@ -140,13 +132,13 @@ def verify_code() -> Response:
         opened = _prove(form, challenge)
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _code_page(form, challenge, status=400)
+        return code_page(form, challenge, status=400)
     except CodeRefused as error:
         onward = _onward(challenge)
         if onward is not None:
             return onward
         form.code.errors = [gettext("That code is not right.")]
-        return _code_page(form, challenge, refused=error)
+        return code_page(form, challenge, refused=error)
     return welcome(opened, flow)
 
 
@@ -162,61 +154,12 @@ def code_state() -> dict[str, bool]:
     return {"approved": is_approved, "done": _onward(challenge) is not None}
 
 
-@blueprint.get("/register")
-def register() -> Response:
-    """Ask a new person for the name."""
-    pending = find_registration(None)
-    if pending is None:
-        return _elsewhere(find_flow())
-    find_flow_of(registration_id=pending.id)
-    return _register_page(RegisterForm(registration=pending.id), pending)
-
-
-@blueprint.post("/register")
-def complete_registration() -> Response:
-    """Make the user and sign in."""
-    form = RegisterForm()
-    pending = find_registration(form.registration.data)
-    if pending is None:
-        return _elsewhere(find_flow())
-    flow = find_flow_of(registration_id=pending.id)
-    try:
-        names = _names(form)
-        opened = services().registrations.complete(pending.id, **names, locale=choose_locale(), caller=this_caller())
-    except InvalidInput as fault:
-        show_faults(form, fault)
-        return _register_page(form, pending, status=400)
-    except (AlreadyRegistered, Unauthenticated) as error:
-        flash(gettext(refusal_of(error).message))
-        response = to("pages.login", flow)
-    else:
-        response = signed_in(opened, flow)
-    keep_registrations(response, [held for held in registration_secrets() if held != pending.secret])
-    return response
-
-
 def _prove(form: CodeForm, challenge: Challenge) -> OpenedSession | PendingRegistration:
     """What the typed code opens; with none typed, what the approval by the letter's link opens."""
     if challenge.approved_at is not None and not (form.code.data or "").strip():
         return services().links.follow_approval(challenge, this_caller())
     typed = parse_code(form.code.data or "", {challenge.code_length})
     return services().otp.verify_code(challenge.destination, typed, this_caller(), challenge.id)
-
-
-def _names(form: RegisterForm) -> dict[str, str]:
-    """The names of the form. Raises InvalidInput with every fault at once."""
-    names: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    for field in ("first_name", "last_name"):
-        try:
-            names[field] = parse_name(form[field].data or "", field)
-        except InvalidInput as fault:
-            faults |= fault.faults
-    if not form.terms.data:
-        faults["terms"] = "not_accepted"
-    if faults:
-        raise InvalidInput(**faults)
-    return names
 
 
 def _find_challenge(challenge_id: str | None) -> Challenge | None:
@@ -234,15 +177,8 @@ def _onward(challenge: Challenge) -> Response | None:
         return home() if flow is None else back_to_dispatcher(flow)
     pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
-        return to("pages.register", flow)
+        return to("pages_register.register", flow)
     return None
-
-
-def _elsewhere(flow: Flow | None) -> Response:
-    """Where a person goes who has nothing to do on this page."""
-    if current_session() is None:
-        return to("pages.login", flow)
-    return home() if flow is None else back_to_dispatcher(flow)
 
 
 def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
@@ -260,36 +196,3 @@ def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | Non
     if flow.request.login_hint is not None:
         return flow.request.login_hint
     return session.user.address if session is not None and "select_account" not in flow.request.prompt else None
-
-
-def _code_page(
-    form: CodeForm, challenge: Challenge, status: int = 200, refused: PortalError | None = None
-) -> Response:
-    now = utcnow()
-    attempts_left = getattr(refused, "attempts_left", None)
-    is_approved = challenge.is_live(now) and challenge.approved_at is not None
-    # Text messages have no link that could be confirmed elsewhere.
-    may_be_approved = challenge.is_live(now) and challenge.destination.channel == "email"
-    is_open = is_approved or (challenge.is_open(now) and (refused is None or bool(attempts_left)))
-    resend_at = challenge.sent_at + services().settings.resend_after
-    page = render_template(
-        "pages/code.html",
-        form=form,
-        destination=challenge.destination,
-        code_length=challenge.code_length,
-        expires_at=challenge.expires_at,
-        expires_in=max(0, int((challenge.expires_at - now).total_seconds())),
-        resend_in=max(0, round((resend_at - now).total_seconds())),
-        attempts_left=attempts_left,
-        state="open" if is_open else "dead",
-        resend_form=ButtonForm(formdata=None),
-        webmail=webmail_of(challenge.destination),
-        is_waiting=may_be_approved,
-        **notice_of_before(),
-    )
-    return make_response(page, refusal_of(refused).status if refused is not None else status)
-
-
-def _register_page(form: RegisterForm, pending: PendingRegistration, status: int = 200) -> Response:
-    page = render_template("pages/register.html", form=form, destination=pending.destination.value)
-    return make_response(page, status)
