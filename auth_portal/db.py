@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from flask_sqlalchemy import SQLAlchemy
-from sqlalchemy import DateTime, Dialect, Engine, MetaData, Row, event, exc, make_url
+from sqlalchemy import Connection, DateTime, Dialect, Engine, MetaData, Row, event, exc, make_url
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.types import TypeDecorator
@@ -171,6 +172,18 @@ def autocommit(engine: Engine) -> Engine:
     BEGIN is enough; SQLAlchemy's own option would change each connection as it is handed out, and back.
     """
     return engine.execution_options(**{NO_BEGIN: True})
+
+
+@contextmanager
+def snapshot(engine: Engine) -> Iterator[Connection]:
+    """A connection that reads the database as it is at one moment, however long it reads; nobody waits for it."""
+    is_postgresql = engine.dialect.name == "postgresql"
+    with autocommit(engine).connect() as connection:
+        connection.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY" if is_postgresql else "BEGIN")
+        try:
+            yield connection
+        finally:
+            connection.exec_driver_sql("ROLLBACK")
 
 
 def upsert(dialect_name: str) -> Callable[..., Any]:

@@ -16,6 +16,8 @@
     ├── RequestExpired          an app's request is over, unknown, or another browser's
     ├── ResendTooSoon           the same caller had a code sent a moment ago
     ├── AlreadyRegistered       the address has a user, or the registration was used
+    ├── AddressesFull           the person has two of these already
+    ├── LastAddress             nothing else would be left to sign in with
     ├── TooManyRequests         a send limit is reached
     ├── DeliveryFailed          no relay accepted the letter
     ├── DatabaseUnavailable     the database does not answer
@@ -24,7 +26,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import datetime
+from typing import Any
 
 
 class PortalError(Exception):
@@ -40,6 +44,20 @@ class InvalidInput(PortalError):
     def __init__(self, **faults: str) -> None:
         super().__init__(", ".join(f"{field}: {reason}" for field, reason in faults.items()))
         self.faults = faults
+
+
+def parse_all(**parsers: Callable[[], Any]) -> dict[str, Any]:
+    """What each of the parsers gives, by their names. Raises InvalidInput with the faults of all of them."""
+    values: dict[str, Any] = {}
+    faults: dict[str, str] = {}
+    for name, parse in parsers.items():
+        try:
+            values[name] = parse()
+        except InvalidInput as fault:
+            faults |= fault.faults
+    if faults:
+        raise InvalidInput(**faults)
+    return values
 
 
 class CodeRefused(PortalError):
@@ -125,6 +143,14 @@ class ResendTooSoon(PortalError):
 
 class AlreadyRegistered(PortalError):
     """The address already belongs to a user, or this registration was completed before."""
+
+
+class AddressesFull(PortalError):
+    """The person has two addresses, or two numbers, and wants to keep both beside a third (OTP-36)."""
+
+
+class LastAddress(PortalError):
+    """What is to be removed is all that the person could still sign in with."""
 
 
 class TooManyRequests(PortalError):

@@ -62,6 +62,7 @@ class World:
             "parent_id": parent_id,
             "scope": "openid profile",
             "parameters": {"nonce": "n"},
+            "channel": "email",
             "authenticated_at": utcnow(),
             "ttl": timedelta(days=7),
         }

@@ -15,6 +15,7 @@ from auth_portal.models import (
     ClientOrigin,
     Consent,
     Identifier,
+    IdentifierChange,
     KnownDevice,
     LogoutNotice,
     PairwiseSubject,
@@ -52,6 +53,12 @@ def _of_people(now: datetime) -> Rows:
         User: [
             {"id": f"u{n}", "first_name": "A", "last_name": "B", "locale": "tr", "created_at": now,
              "terms_accepted_at": now, "suspended_at": None}
+            for n in numbers
+        ],
+        IdentifierChange: [
+            {"id": f"{n:032x}", "user_id": f"u{n}", "channel": "email", "former": f"q{n}@example.com",
+             "current": f"p{n}@example.com", "former_verified_at": now, "changed_at": now,
+             "undo_until": now + timedelta(hours=1), "undone_at": None}
             for n in numbers
         ],
         Identifier: [

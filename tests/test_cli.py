@@ -124,6 +124,22 @@ def test_a_new_database_is_brought_to_this_release_and_then_agrees(tmp_path: Any
     assert shell("doctor", **environ).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("sms_url", "detail"),
+    [
+        (None, "off: no sign-in by phone"),
+        ("twilio://AC1:hunter2@api.twilio.com/MG1,netgsm://850:hunter2@api.netgsm.com.tr/X", "twilio, then netgsm"),
+    ],
+)
+def test_the_doctor_says_where_text_messages_go_and_no_secret(
+    tmp_path: Any, sms_url: str | None, detail: str
+) -> None:
+    environ = environment(f"sqlite:///{tmp_path / 'portal.db'}", "smtp://127.0.0.1:1", sms_url=sms_url)
+    told = shell("doctor", "--json", **environ)
+    assert {row["check"]: row["detail"] for row in json.loads(told.stdout)}["sms"] == detail
+    assert "hunter2" not in told.stdout + told.stderr
+
+
 def test_a_database_that_is_not_migrated_is_told_what_to_do(tmp_path: Any) -> None:
     environ = environment(f"sqlite:///{tmp_path / 'portal.db'}", "smtp://127.0.0.1:1")
     told, checked, listed = (
@@ -146,7 +162,8 @@ def test_a_database_that_differs_from_the_models_fails_the_check(app: Flask, run
 
 def test_a_healthy_installation_passes_the_doctor(app: Flask, run: Run) -> None:
     rows = json_of(run("doctor", "--json"))
-    assert {row["check"] for row in rows} == {"settings", "guess budget", "database", "schema", "signing keys"}
+    checks = {"settings", "sms", "guess budget", "database", "schema", "signing keys", "audit seals"}
+    assert {row["check"] for row in rows} == checks
     assert all(row["ok"] for row in rows)
 
 
@@ -267,6 +284,7 @@ def test_pruning_removes_what_is_over_and_nothing_that_lives(
         "codes of apps": 0,
         "device codes": 0,
         "spent assertions": 0,
+        "events": 0,
     }
     assert api.login("waiting@example.com", api.code_sent_to("waiting@example.com")).status_code == 200
     refreshed = api.post("refresh-token", {"refreshToken": tokens["refreshToken"]})

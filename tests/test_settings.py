@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from auth_portal.settings import LOCALES, Settings, SettingsError, load_settings, unknown_names
+from auth_portal.settings import LOCALES, Settings, SettingsError, load_settings, parse_gateway, unknown_names
 from auth_portal.settings.environment import SECRET_FIELDS
 from tests.conftest import environment
 
@@ -84,6 +84,26 @@ def test_a_word_that_is_no_environment_is_refused(good: dict[str, str], env: str
         ("mail_url", "smtp://user@relay.example"),
         ("mail_url", "smtp://relay.example:abc"),
         ("mail_url", "smtp://good.example,bad.example"),
+        ("sms_url", "https://sms.example"),
+        ("sms_url", "https+webhook://"),
+        ("sms_url", "https+webhook://sms.example:0/"),
+        ("sms_url", "https+webhook://sms.example/a b"),
+        ("sms_url", "https+webhook://müşteri.example/"),
+        ("sms_url", "https+webhook://user@sms.example/"),
+        ("sms_url", f"https+webhook://:{'=' * 32}@sms.example/"),
+        ("sms_url", "https+webhook://:c2hvcnQ=@sms.example/"),
+        ("sms_url", "http+webhook://sms.example/"),
+        ("sms_url", "http+webhook://app.localhost/"),
+        ("sms_url", "http+webhook://127.0.0.1.evil.example/"),
+        ("sms_url", "twilio://api.twilio.com/+15550001111"),
+        ("sms_url", "twilio://AC1@api.twilio.com/+15550001111"),
+        ("sms_url", "twilio://:token@api.twilio.com/+15550001111"),
+        ("sms_url", "twilio://AC1:token@api.twilio.com/"),
+        ("sms_url", "twilio://AC1:token@api.twilio.com/MG1/x"),
+        ("sms_url", "twilio://AC1:token@api.twilio.com/MG1?x=1"),
+        ("sms_url", "netgsm://850:p@api.netgsm.com.tr/%0D%0AX"),
+        ("sms_url", "netgsm://850:p@api.netgsm.com.tr:x/X"),
+        ("sms_url", "netgsm://850:p@api.netgsm.com.tr/X,hunter2"),
         ("mail_from", "nobody"),
         ("mail_from", "Portal <x@example.com>\nBcc: y@example.com"),
         ("signup", "maybe"),
@@ -160,6 +180,7 @@ def test_every_secret_may_come_from_a_file(good: dict[str, str], tmp_path: Path,
         "secret_key_fallbacks": "g" * 32,
         "database_url": "postgresql://u:p@host/name",
         "mail_url": "smtps://u:p@relay.example:465",
+        "sms_url": "netgsm://u:p@api.netgsm.com.tr/PORTAL,twilio://AC1:p@api.twilio.com/MG1",
     }[name]
     path = tmp_path / "secret"
     path.write_text(f"{value}\n")
@@ -254,3 +275,41 @@ def test_every_setting_is_described_for_the_operator() -> None:
         assert field.description, name
         assert re.search(r"[.`]$", field.description), name
     assert set(LOCALES) == {"tr", "en"}
+
+
+@pytest.mark.parametrize("secret", ["whsec_", ""])
+def test_a_webhook_is_taken_apart(secret: str) -> None:
+    """Standard Webhooks: the secret is base64, with or without the prefix."""
+    gateway = parse_gateway(f"https+webhook://:{secret}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@sms.example:8443/in/sms?a=1")
+    assert (gateway.kind, gateway.is_https, gateway.host, gateway.port) == ("webhook", True, "sms.example", 8443)
+    assert (gateway.path, gateway.secret.hex()[:8]) == ("/in/sms?a=1", "31f290f6")
+
+
+def test_a_provider_is_taken_apart() -> None:
+    twilio = parse_gateway("twilio://AC1:p%3A%2F@api.twilio.com/+15550001111")
+    assert (twilio.account, twilio.secret, twilio.sender) == ("AC1", b"p:/", "+15550001111")
+    assert (twilio.is_https, twilio.host, twilio.port) == (True, "api.twilio.com", 443)
+    netgsm = parse_gateway("netgsm://850:p@api.netgsm.com.tr/MY%20BRAND")
+    assert (netgsm.kind, netgsm.sender) == ("netgsm", "MY BRAND")
+    assert "p:/" not in repr(twilio)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1", "127.9.9.9", "[::1]", "localhost"])
+def test_a_provider_on_this_machine_is_spoken_to_plainly(host: str) -> None:
+    """Whoever plays one in a test has no certificate."""
+    gateway = parse_gateway(f"netgsm://850:p@{host}:8080/X")
+    assert (gateway.is_https, gateway.host, gateway.port) == (False, host.strip("[]"), 8080)
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1.evil.example", "app.localhost", "localhost.evil.example", "127.1"])
+def test_a_provider_elsewhere_never_is(host: str) -> None:
+    """OPS-13."""
+    assert parse_gateway(f"twilio://AC1:p@{host}/MG1").is_https
+
+
+def test_every_faulty_gateway_is_named_by_its_place(good: dict[str, str]) -> None:
+    urls = "hunter2://x,https+webhook://sms.example/,twilio://x"
+    assert faults(with_changes(good, {"sms_url": urls})) == [
+        "SMS_URL: gateway 1 is not https+webhook://, twilio:// or netgsm:// with a host",
+        "SMS_URL: gateway 3 needs a user and a password",
+    ]

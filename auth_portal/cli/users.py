@@ -10,14 +10,16 @@ from typing import IO, Any
 import click
 
 from auth_portal.cli.context import json_option, load_services, show
-from auth_portal.errors import InvalidInput
-from auth_portal.signin.addresses import parse_email
+from auth_portal.cli.who import find_user, get_user
+from auth_portal.errors import NotFound
+from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.erasure import erase, erase_due, find_erased
 from auth_portal.signin.events import OPERATOR
+from auth_portal.signin.open_sessions import OpenSession
+from auth_portal.signin.places import Places
 from auth_portal.signin.tombstones import close_again, read_tombstones
 from auth_portal.signin.users import Profile
 from auth_portal.web.envelope import to_json, wire_time
-from auth_portal.web.services import Services
 
 
 @click.group()
@@ -39,11 +41,14 @@ def list_users(limit: int, as_json: bool) -> None:
 def show_user(who: str, as_json: bool) -> None:
     """One user; of an erased one only when that was."""
     services = load_services()
-    found = _find(services, who)
+    found = find_user(services, who)
     erased_at = find_erased(services.engine, who) if found is None else None
     if found is None and erased_at is None:
         raise click.ClickException("no such user")
-    show([_row(found) if found else {"id": who, "erased_at": erased_at}], as_json=as_json)
+    if found is None:
+        show([{"id": who, "erased_at": erased_at}], as_json=as_json)
+    else:
+        show([_row(found) | {"terms_version": found.terms_version, "fields": found.fields}], as_json=as_json)
 
 
 @user.command()
@@ -51,7 +56,7 @@ def show_user(who: str, as_json: bool) -> None:
 def suspend(who: str) -> None:
     """End a user's sessions and refuse new ones."""
     services = load_services()
-    services.users.suspend(_get(services, who).id)
+    services.users.suspend(get_user(services, who).id)
 
 
 @user.command()
@@ -59,9 +64,35 @@ def suspend(who: str) -> None:
 def restore(who: str) -> None:
     """Let a suspended user sign in again, and take back a deletion that is not over."""
     services = load_services()
-    user_id = _get(services, who).id
+    user_id = get_user(services, who).id
     services.users.restore(user_id)
     services.leaving.restore_user(user_id, OPERATOR)
+
+
+@user.command()
+@click.argument("who")
+@json_option
+def sessions(who: str, as_json: bool) -> None:
+    """What a user is signed in with, the last used first."""
+    services = load_services()
+    found = services.open_sessions.of_user(get_user(services, who).id)
+    show([_session_row(one, services.places) for one in found], as_json=as_json)
+
+
+@user.command("sign-out")
+@click.argument("who")
+@click.argument("session", required=False)
+def sign_out(who: str, session: str | None) -> None:
+    """End all that a user is signed in with, or one SESSION, with the apps' access that came of it."""
+    services = load_services()
+    open_sessions, user_id = services.open_sessions, get_user(services, who).id
+    if session is None:
+        open_sessions.end_all(user_id, OPERATOR)
+        return
+    try:
+        open_sessions.end(user_id, session, OPERATOR)
+    except NotFound:
+        raise click.ClickException("no such session") from None
 
 
 @user.command()
@@ -71,7 +102,7 @@ def restore(who: str) -> None:
 def delete(who: str, at_once: bool, yes: bool) -> None:
     """Delete a user: signed out everywhere now, erased after DELETION_GRACE. A letter tells the user."""
     services = load_services()
-    found = _get(services, who)
+    found = get_user(services, who)
     if not yes:
         _confirm(f"Delete {found.id} ({found.first_name} {found.last_name}){' at once' if at_once else ''}?")
     erase_at = services.leaving.request(found.id, OPERATOR, at_once=at_once)
@@ -88,7 +119,7 @@ def delete(who: str, at_once: bool, yes: bool) -> None:
 def export(who: str) -> None:
     """Print everything that is kept about a user as JSON (docs/accounts.md)."""
     services = load_services()
-    click.echo(to_json(services.exports.export(_get(services, who).id, OPERATOR), indent=2))
+    click.echo(to_json(services.exports.export(get_user(services, who).id, OPERATOR), indent=2))
 
 
 @user.command()
@@ -105,6 +136,19 @@ def tombstones(file: IO[bytes] | None) -> None:
     click.echo(f"{closed} closed again, {erase_due(services.engine)} erased")
 
 
+def _session_row(found: OpenSession, places: Places) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "device": device_words(found.device, str),
+        "network": rough_network(found.network),
+        "place": places.words(found.network, "en"),
+        "created_at": found.created_at,
+        "last_seen_at": found.last_seen_at,
+        "expires_at": found.expires_at,
+        "apps": ", ".join(found.apps),
+    }
+
+
 def _tombstones_in(file: IO[bytes]) -> dict[str, datetime]:
     try:
         return {str(row["subject"]): datetime.fromisoformat(row["at"]).astimezone(UTC) for row in json.load(file)}
@@ -116,20 +160,6 @@ def _confirm(question: str) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("nobody is there to ask: give --yes")
     click.confirm(question, abort=True)
-
-
-def _find(services: Services, who: str) -> Profile | None:
-    try:
-        return services.users.find_by_destination(parse_email(who)) if "@" in who else services.users.find_by_id(who)
-    except InvalidInput:
-        return None
-
-
-def _get(services: Services, who: str) -> Profile:
-    found = _find(services, who)
-    if found is None:
-        raise click.ClickException("no such user")
-    return found
 
 
 def _row(found: Profile) -> dict[str, Any]:

@@ -11,6 +11,7 @@ from sqlalchemy.orm import Mapped, mapped_column
 from auth_portal.db import Model, UTCDateTime
 
 _IS_LEAVING = "erase_at IS NOT NULL"
+_IS_OPEN = "completed_at IS NULL"
 
 
 class User(Model):
@@ -53,10 +54,24 @@ class Identifier(Model):
 
 
 class Registration(Model):
-    """A proven address whose person has no user yet. ``secret_hash`` is set where a browser holds it."""
+    """A proven address whose person has no user yet: one row, from however many devices it was proven.
+
+    ``secret_hash`` is the SHA-256 of the secret by which browsers open it, the same one for all of them. ``draft``:
+    what was good in a form that had a fault, until the registration is complete.
+    """
 
     __tablename__ = "registration"
-    __table_args__ = (Index(None, "expires_at"),)
+    __table_args__ = (
+        Index(None, "expires_at"),
+        Index(
+            "ix_registration_open",
+            "channel",
+            "destination",
+            unique=True,
+            sqlite_where=text(_IS_OPEN),
+            postgresql_where=text(_IS_OPEN),
+        ),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     channel: Mapped[str] = mapped_column(String(8))
@@ -65,6 +80,7 @@ class Registration(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    draft: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
 
 
 class IdentifierChange(Model):

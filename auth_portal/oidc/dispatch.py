@@ -15,12 +15,15 @@ from auth_portal.oidc.clients import Client
 from auth_portal.oidc.pending import Pending
 from auth_portal.oidc.requests import AuthorizationRequest
 from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.standing import Question
 
-Step = Literal["sign_in", "choose", "not_admitted", "consent", "issue"]
+Step = Literal["sign_in", "choose", "not_admitted", Question, "consent", "issue"]
 _NEEDS = {
     "sign_in": ("login_required", "The person must sign in."),
     "choose": ("account_selection_required", "The person must choose an account."),
     "not_admitted": ("access_denied", "The person may not use this client."),
+    "terms": ("interaction_required", "The person must accept the terms."),
+    "details": ("interaction_required", "The person must complete the profile."),
     "consent": ("consent_required", "The person must consent."),
 }
 
@@ -32,9 +35,12 @@ def next_step(
     session: LiveSession | None,
     subject_of: Callable[[], str],
     consent_of: Callable[[], frozenset[str] | None],
+    question: Question | None,
     now: datetime,
 ) -> Step:
     """What comes next for a request. ``pending``: how it is stored, None where it was only just sent.
+
+    ``question``: what is to be asked of whoever is signed in, whatever app it is.
 
     ``subject_of``, ``consent_of``: asked only where they matter; how the client names the person who is signed in,
     and what that person allowed it.
@@ -52,6 +58,8 @@ def next_step(
         return "choose"
     if not client.access.admits(session.user.email):
         return "not_admitted"
+    if question is not None:
+        return question
     return "consent" if _must_consent(request, client, pending, consent_of) else "issue"
 
 

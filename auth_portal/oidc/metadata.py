@@ -12,7 +12,7 @@ from auth_portal.oidc.offers import (
     OWN_METHODS,
 )
 from auth_portal.oidc.requests import ACR, PROMPTS, RESPONSE_MODES
-from auth_portal.oidc.subjects import CLAIMS, STANDARD_SCOPES
+from auth_portal.oidc.subjects import STANDARD_SCOPES, known_claims
 from auth_portal.settings import LOCALES, Settings
 
 
@@ -29,7 +29,7 @@ def metadata(settings: Settings) -> dict[str, Any]:
         "id_token_signing_alg_values_supported": list(ID_TOKEN_ALGORITHMS),
         "acr_values_supported": [ACR],
         "claim_types_supported": ["normal"],
-        "claims_supported": [*CLAIMS, "acr", "amr", "auth_time", "iss", "sid"],
+        "claims_supported": [*known_claims(settings.own_fields), "acr", "amr", "auth_time", "iss", "sid"],
         "claims_parameter_supported": True,
         "request_parameter_supported": False,
         "request_uri_parameter_supported": False,

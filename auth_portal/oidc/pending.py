@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
-from sqlalchemy import Engine, bindparam, insert, or_, select, update
+from sqlalchemy import Engine, bindparam, case, insert, or_, select, update
 
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.errors import RequestExpired
@@ -111,9 +111,9 @@ class PendingRequests:
         """Remember by which code its person signs in."""
         self._run(_CHALLENGE, {"given_id": request_id, "value": challenge_id})
 
-    def note_registration(self, request_id: str, registration_id: str) -> None:
-        """Remember by which registration its person signs in."""
-        self._run(_REGISTRATION, {"given_id": request_id, "value": registration_id})
+    def note_registration(self, request_id: str, registration_id: str, until: datetime) -> None:
+        """Remember by which registration its person signs in, and wait as long as that may take."""
+        self._run(_REGISTRATION, {"given_id": request_id, "value": registration_id, "until": until})
 
     def note_choice(self, request_id: str) -> None:
         """The person chose to go on as who is signed in."""
@@ -212,7 +212,9 @@ _TAKE_PUSHED = (
     .returning(Row.id)
 )
 _CHALLENGE = update(Row).where(_GIVEN).values(challenge_id=bindparam("value"))
-_REGISTRATION = update(Row).where(_GIVEN).values(registration_id=bindparam("value"))
+_UNTIL = bindparam("until", type_=Row.expires_at.type)
+_LATER = case((Row.expires_at < _UNTIL, _UNTIL), else_=Row.expires_at)
+_REGISTRATION = update(Row).where(_GIVEN).values(registration_id=bindparam("value"), expires_at=_LATER)
 _CHOSEN = update(Row).where(_GIVEN).values(chosen_at=bindparam("now"))
 _CONSENTED = update(Row).where(_GIVEN).values(consented_at=bindparam("now"))
 _FINISH = update(Row).where(_GIVEN, Row.finished_at.is_(None)).values(finished_at=bindparam("now")).returning(Row.id)

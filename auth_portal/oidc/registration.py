@@ -21,7 +21,8 @@ from auth_portal.oidc.offers import AUTH_METHODS, DEVICE_GRANT, GRANT_TYPES, ID_
 from auth_portal.oidc.subjects import STANDARD_SCOPES
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN
 from auth_portal.settings.fields import Duration
-from auth_portal.signin.registration import NAME_LENGTH, is_printable
+from auth_portal.signin.registration import NAME_LENGTH
+from auth_portal.signin.texts import is_printable
 
 HAND_OVER_PATH = "/.auth-portal/callback"
 """Where a guarded site is given its session."""

@@ -16,7 +16,6 @@ from urllib.parse import urlsplit
 
 from auth_portal.errors import ClientRequestRefused, Unauthenticated
 from auth_portal.oidc.clients import Client, ClientService
-from auth_portal.oidc.subjects import CLAIMS
 from auth_portal.signin.tokens import TokenIssuer
 
 ACR = "urn:auth-portal:acr:code"
@@ -103,11 +102,12 @@ class AuthorizationRequest:
 
 
 class RequestReader:
-    """Reads authorization requests."""
+    """Reads authorization requests. ``claims``: those that may be asked for by name."""
 
-    def __init__(self, clients: ClientService, tokens: TokenIssuer) -> None:
+    def __init__(self, clients: ClientService, tokens: TokenIssuer, claims: Sequence[str]) -> None:
         self._clients = clients
         self._tokens = tokens
+        self._claims = claims
 
     def client_of(self, given: Parameters) -> Client:
         """The client that asks. Raises ClientRequestRefused."""
@@ -132,7 +132,7 @@ class RequestReader:
         _check_type(one, client, refuse)
         if client.require_pushed and not is_pushed:
             raise refuse("invalid_request", "This client must push its requests (RFC 9126).")
-        wanted = _read_claims(one, refuse)
+        wanted = _read_claims(one, self._claims, refuse)
         return AuthorizationRequest(
             client_id=client.id,
             redirect_uri=answer.redirect_uri,
@@ -253,7 +253,7 @@ def _read_resources(given: Parameters, client: Client, refuse: Any) -> tuple[str
     return resources
 
 
-def _read_claims(one: Mapping[str, str], refuse: Any) -> _WantedClaims:
+def _read_claims(one: Mapping[str, str], known: Sequence[str], refuse: Any) -> _WantedClaims:
     """The ``claims`` parameter (Core 5.5): what we know of it counts, the rest is ignored."""
     if "claims" not in one:
         return _WantedClaims()
@@ -276,7 +276,7 @@ def _read_claims(one: Mapping[str, str], refuse: Any) -> _WantedClaims:
     subject = id_token.get("sub")
     wanted = subject.get("value") if isinstance(subject, dict) else None
     return _WantedClaims(
-        tuple(name for name in CLAIMS if name in userinfo),
-        tuple(name for name in CLAIMS if name in id_token),
+        tuple(name for name in known if name in userinfo),
+        tuple(name for name in known if name in id_token),
         wanted if isinstance(wanted, str) else None,
     )

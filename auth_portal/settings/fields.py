@@ -23,6 +23,7 @@ from auth_portal.settings.budget import (
     parse_rung,
     yearly_bound,
 )
+from auth_portal.settings.registration_fields import RegistrationField, read_fields
 
 LOCALES = ("tr", "en")
 
@@ -95,6 +96,11 @@ class Settings(BaseModel):
         pattern=r"^[A-Z]{2}$",
         description="Country (ISO 3166) of numbers that are typed without a country code.",
     )
+    sms_destinations: Words = Field(
+        (),
+        description="Where text messages go: countries (ISO 3166) and beginnings of numbers, comma-separated, for "
+        "example `TR,DE,+4366`; `+` is everywhere. Unset: to `DEFAULT_REGION` only; in development everywhere.",
+    )
     mail_from: str = Field("", description="Sender of every letter: `Name <address>` or an address.")
     signup: Literal["open", "closed"] = Field(
         "open", description="`closed`: only known users get a code; strangers get a letter that says so."
@@ -138,6 +144,17 @@ class Settings(BaseModel):
         description="Codes of all unknown devices together an hour, kept in sixteen parts that addresses share; "
         "`0`, or no limit for each source, is off.",
     )
+    sms_per_range_per_hour: int = Field(
+        20,
+        ge=0,
+        description="Text messages an hour to the 10,000 numbers that differ in their last four digits; `0` is off.",
+    )
+    sms_per_site_per_day: int = Field(
+        1_000,
+        ge=0,
+        description="Text messages in any 24 hours, whoever asks, a quarter of them at once: what codes by phone may "
+        "cost. `0` is off.",
+    )
     access_token_ttl: Duration = _seconds(600, 1, 3_600, "How long an access token lives.")
     refresh_token_ttl: Duration = _seconds(
         30 * 86_400, 1, 400 * 86_400, "How long an API sign-in lasts, however often it is refreshed."
@@ -145,9 +162,19 @@ class Settings(BaseModel):
     registration_ttl: Duration = _seconds(
         86_400, 1, 7 * 86_400, "How long a new person may take to complete the registration."
     )
+    registration_fields: str = Field(
+        "",
+        description="What new people are asked for beside their names: a list in JSON, see docs/registration.md.",
+    )
     session_ttl: Duration = _seconds(30 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in.")
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
+    )
+    refresh_idle_ttl: Duration = _seconds(
+        14 * 86_400, 1, 400 * 86_400, "How long an API sign-in, or an app's access, lasts without being used."
+    )
+    sessions_per_user: int = Field(
+        100, ge=1, le=1_000, description="Sessions that one person may have at once; one more ends the least used."
     )
     deletion_grace: Duration = _seconds(
         7 * 86_400, 86_400, 30 * 86_400, "How long somebody who deleted their account may take that back."
@@ -155,8 +182,16 @@ class Settings(BaseModel):
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )
+    events_kept: Duration = _seconds(
+        365 * 86_400, 90 * 86_400, 365 * 86_400, "How long the audit log keeps what happened; 90 days at least."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    geoip_file: str = Field(
+        "",
+        description="A MaxMind DB file (GeoLite2-City, DB-IP City Lite, or a Country one) that says in which place "
+        "somebody signed in. Unset: only the network is told.",
+    )
     private_client_networks: Words = Field(
         (),
         description="Private networks where clients may be told of sign-outs and have their keys read, "
@@ -165,6 +200,11 @@ class Settings(BaseModel):
     default_locale: Literal["tr", "en"] = Field("tr", description="Language where nobody asked for one.")
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description="Name on pages and letters.")
     terms_url: str = Field("", description="Terms of use, linked from pages and registration.")
+    terms_version: str = Field(
+        "",
+        max_length=64,
+        description="Names the terms that are in force. Whoever accepted others is asked again in the browser.",
+    )
     privacy_url: str = Field("", description="Privacy notice, linked from pages and registration.")
     support_email: str = Field("", description="Where people find help.")
     log_level: Literal["debug", "info", "warning", "error"] = Field("info", description="Least level logged.")
@@ -210,6 +250,11 @@ class Settings(BaseModel):
         return max(self.open_short_codes, rung.budget // (5 * self.code_attempts))
 
     @property
+    def own_fields(self) -> tuple[RegistrationField, ...]:
+        """The fields of ``REGISTRATION_FIELDS``, in their order."""
+        return read_fields(self.registration_fields, LOCALES)[0]
+
+    @property
     def yearly_target(self) -> float:
         """The yearly chance of a takeover by guessing that was declared affordable."""
         return self.guess_target or PROFILES[self.guess_profile].target
@@ -220,9 +265,21 @@ class Settings(BaseModel):
         return self.env == "development"
 
     @property
+    def has_mailbox(self) -> bool:
+        """Whether letters or texts stay here because nobody takes them out."""
+        return self.is_development and not (self.mail_url and self.sms_url)
+
+    @property
     def has_sms(self) -> bool:
         """Whether codes can go to phones."""
         return bool(self.sms_url) or self.is_development
+
+    def sends_sms_to(self, number: str, region: str | None) -> bool:
+        """Whether text messages go to this E.164 number of this country (OTP-19)."""
+        return any(
+            number.startswith(place) if place.startswith("+") else place == region
+            for place in self.sms_destinations or (self.default_region,)
+        )
 
     @property
     def is_https(self) -> bool:

@@ -66,7 +66,7 @@ class EntryService:
         self, connection: Connection, destination: Destination, caller: Caller
     ) -> tuple[OpenedSession | PendingRegistration | PortalError, bool]:
         """What is opened, and whether on a new device. A refusal is returned, not raised: the proof stays used."""
-        arriving = find_arriving(connection, destination, caller)
+        arriving = find_arriving(connection, destination, caller, self._sessions.most)
         if arriving is not None:
             user = arriving.user
             if user.is_suspended:
@@ -74,6 +74,8 @@ class EntryService:
             if user.erase_at is not None:
                 token = restore_token(self._keyring, user.id, user.erase_at)
                 return DeletionPending(erase_at=user.erase_at, token=token), False
+            if arriving.is_full:
+                self._sessions.make_room(connection, user.id, caller)
             opened = self._sessions.open_session(
                 connection, user, caller, destination.channel, knows_browser=arriving.knows_browser
             )

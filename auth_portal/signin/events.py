@@ -11,9 +11,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+import structlog
 from sqlalchemy import Connection, insert, null, update
 
-from auth_portal.db import utcnow
+from auth_portal.db import AnyRow, utcnow
 from auth_portal.models import Event
 from auth_portal.prepared import Prepared
 from auth_portal.signin.callers import Caller, coarse_network
@@ -43,6 +44,11 @@ EventKind = Literal[
     "erased",
     "suspended",
     "restored",
+    "client_created",
+    "client_changed",
+    "client_deleted",
+    "secret_rotated",
+    "keys_rotated",
 ]
 Outcome = Literal["done", "refused"]
 
@@ -60,6 +66,10 @@ class Actor:
         """The person behind a caller."""
         return cls("person", coarse_network(caller.network), caller.device)
 
+
+_TOLD = ("id", "kind", "outcome", "actor", "user_id", "session_id", "client_id", "network")
+
+log = structlog.get_logger("audit")
 
 OPERATOR = Actor("operator")
 PORTAL = Actor("portal")
@@ -98,19 +108,32 @@ def record(
         "erased_at": None,
     }
     _INSERT.run(connection, row)
+    # Before the commit, which hardly ever fails: what counts is the row with this id.
+    told = {name: row[name] for name in _TOLD}
+    log.info("account_event", **told, channel=facts.get("channel") if facts else None)
+
+
+def differing(row: AnyRow, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """Of the columns that are wanted those that are not so already: an event names what really changed."""
+    return {name: value for name, value in wanted.items() if getattr(row, name) != value}
 
 
 def forget_person(connection: Connection, user_id: str, now: datetime, actor: Actor = PORTAL) -> int:
     """Take out of the audit log whom its events tell of, and note that: the event ``erased`` (PRIV-02).
 
-    What happened when stays, and so does the digest of what is taken out: the seals hold. ``erased`` says how many
-    events were emptied, at their very ``erased_at``, so that nobody can empty others and call it an erasure.
+    What happened when stays, and so does the digest of what is taken out: the seals hold. ``erased`` names the events
+    that were emptied, at their very ``erased_at``, so that nobody can empty others and call it an erasure.
     """
-    emptied = update(Event).where(Event.user_id == user_id)
     nobody = {"user_id": None, "session_id": None, "network": "", "device": "", "facts": null(), "erased_at": now}
-    count = connection.execute(emptied.values(nobody)).rowcount
-    record(connection, "erased", actor, None, facts={"events": count}, happened_at=now)
-    return count
+    emptied = update(Event).where(Event.user_id == user_id).values(nobody).returning(Event.id)
+    names = sorted(map(short_id, connection.execute(emptied).scalars()))
+    record(connection, "erased", actor, None, facts={"events": names}, happened_at=now)
+    return len(names)
+
+
+def short_id(event_id: str) -> str:
+    """Enough of an event's id to know it again among those that one person had."""
+    return event_id[:8]
 
 
 _INSERT = Prepared(insert(Event), tuple(Event.__table__.columns.keys()))

@@ -15,6 +15,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+SIGNING_KEYS, SEAL_KEYS = "signing-keys-at-rest", "seal-keys-at-rest"
+"""What is encrypted for the database: one is never taken for the other."""
+
 
 def digest(secret: str) -> str:
     """SHA-256 of a random secret of at least 128 bits, as stored. Such secrets need no key (OTP-24)."""
@@ -28,12 +31,14 @@ class KeyRing:
         self._secrets = tuple(secret.encode() for secret in secrets)
         self._codes = {self._key_id(key): key for key in reversed(self.keys("codes"))}
         self._refresh = self.keys("refresh-tokens")
+        self._registrations = self.keys("registrations")
         self._limits = self.keys("limits")[0]
         self.links = self.keys("links")
         """Sign the links of letters; the first one makes them."""
-        self._fernet = MultiFernet(
-            [Fernet(base64.urlsafe_b64encode(key)) for key in self.keys("signing-keys-at-rest")]
-        )
+        self._at_rest = {
+            purpose: MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in self.keys(purpose)])
+            for purpose in (SIGNING_KEYS, SEAL_KEYS)
+        }
         self.code_key_id = self._key_id(self.keys("codes")[0])
         """Names the key that new codes are derived with."""
 
@@ -64,19 +69,23 @@ class KeyRing:
 
         Derived, so that a client that lost our answer gets the same successor again without our storing it.
         """
-        return [
-            base64.urlsafe_b64encode(hmac.digest(key, token.encode(), "sha256")).rstrip(b"=").decode()
-            for key in self._refresh
-        ]
+        return [_secret(key, token) for key in self._refresh]
 
-    def encrypt(self, plain: bytes) -> bytes:
+    def registration_secrets(self, registration_id: str) -> list[str]:
+        """The secret that opens a registration, by the current key first.
+
+        Derived, so that whoever proves the address on another device is given the same one without our storing it.
+        """
+        return [_secret(key, registration_id) for key in self._registrations]
+
+    def encrypt(self, plain: bytes, purpose: str = SIGNING_KEYS) -> bytes:
         """Encrypt for the database, under the current key."""
-        return self._fernet.encrypt(plain)
+        return self._at_rest[purpose].encrypt(plain)
 
-    def decrypt(self, cipher: bytes) -> bytes | None:
+    def decrypt(self, cipher: bytes, purpose: str = SIGNING_KEYS) -> bytes | None:
         """Decrypt under any honoured key; None where none fits."""
         try:
-            return self._fernet.decrypt(cipher)
+            return self._at_rest[purpose].decrypt(cipher)
         except InvalidToken:
             return None
 
@@ -87,3 +96,7 @@ class KeyRing:
     @staticmethod
     def _key_id(key: bytes) -> str:
         return hashlib.sha256(b"id" + key).hexdigest()[:16]
+
+
+def _secret(key: bytes, name: str) -> str:
+    return base64.urlsafe_b64encode(hmac.digest(key, name.encode(), "sha256")).rstrip(b"=").decode()

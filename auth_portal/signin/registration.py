@@ -1,70 +1,63 @@
 """New people: from a proven address to a user.
 
-Nothing of a user exists before the address is proven and the form is complete (pre-hijack rule). A
-registration is completed once; whoever registers an address first has it.
+Nothing of a user exists before the address is proven and the form is complete (pre-hijack rule). An address has one
+open registration, wherever it is proven, and that is completed once: from the device that is first.
 """
 
 from __future__ import annotations
 
 import secrets
-import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, insert, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, case, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
-from auth_portal.db import AnyRow, autocommit, utcnow
-from auth_portal.errors import AlreadyRegistered, InvalidInput, Unauthenticated
-from auth_portal.models import Challenge, Identifier, Registration, User
-from auth_portal.models.challenge import IN_LEDGER
+from auth_portal.db import AnyRow, autocommit, upsert, utcnow
+from auth_portal.errors import AlreadyRegistered, Unauthenticated
+from auth_portal.models import Registration, User
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.claims import claim
 from auth_portal.signin.events import Actor, record
+from auth_portal.signin.fields import Value, kept_values
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.limits import account_key, lock_ledger
 from auth_portal.signin.sessions import OpenedSession, SessionService
+from auth_portal.signin.texts import parse_line
 from auth_portal.signin.users import Profile
 
 NAME_LENGTH = 100
-_BIDI_CONTROLS = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
 _MAX_SECRET = 128
 
 
 @dataclass(frozen=True, slots=True)
 class PendingRegistration:
-    """A proven address that waits for the form. ``secret`` is the value of the browser's cookie."""
+    """A proven address that waits for the form. ``secret`` is the value of the browser's cookie.
+
+    ``draft``: what was typed in the form before, as ``keep_draft`` was given it.
+    """
 
     id: str
     destination: Destination
     expires_at: datetime
     secret: str | None = None
+    draft: Mapping[str, Any] | None = None
+
+    @property
+    def hint(self) -> str:
+        """Enough of the address or number for its owner to know it by."""
+        value = self.destination.value
+        name, at, domain = value.rpartition("@")
+        return f"{name[:1]}…@{domain}" if at else f"…{value[-2:]}"
 
 
 def parse_name(text: str, field: str) -> str:
-    """A name as stored: trimmed, 1 to NAME_LENGTH characters, some of them visible. Raises InvalidInput."""
-    text = text.strip()
-    if all(unicodedata.category(character) in ("Cf", "Zs") for character in text):
-        raise InvalidInput(**{field: "missing"})
-    if len(text) > NAME_LENGTH:
-        raise InvalidInput(**{field: "too_long"})
-    if not is_printable(text):
-        raise InvalidInput(**{field: "not_printable"})
-    return text
-
-
-def is_printable(text: str) -> bool:
-    """Whether a text may be shown and mailed: nothing that controls, breaks lines or turns the reading direction.
-
-    The joiners of category Cf stay: Persian names and emoji need them.
-    """
-    return not any(
-        unicodedata.category(character) in ("Cc", "Cs", "Co", "Zl", "Zp") or character in _BIDI_CONTROLS
-        for character in text
-    )
+    """A name as stored, see ``parse_line``. Raises InvalidInput."""
+    return parse_line(text, field, NAME_LENGTH)
 
 
 class RegistrationService:
@@ -75,29 +68,55 @@ class RegistrationService:
         self._keyring = keyring
         self._autocommit = autocommit(engine)
         self._ttl = settings.registration_ttl
+        self._terms_version = settings.terms_version
         self._sessions = sessions
 
     def start(self, connection: Connection, destination: Destination, caller: Caller) -> PendingRegistration:
-        """Note in the caller's transaction that this address was proven; a browser gets a secret for it."""
+        """Note in the caller's transaction that this address was proven; a browser gets a secret for it.
+
+        Was it proven before, on whatever device, that registration goes on, and ends when it would have ended.
+        """
         now = utcnow()
-        secret = secrets.token_urlsafe(32) if caller.is_browser else None
-        pending = PendingRegistration(secrets.token_hex(16), destination, now + self._ttl, secret)
+        new_id = secrets.token_hex(16)
         row = {
-            "id": pending.id,
+            "id": new_id,
             "channel": destination.channel,
             "destination": destination.value,
-            "secret_hash": digest(secret) if secret else None,
+            "secret_hash": digest(self._keyring.registration_secrets(new_id)[0]),
             "created_at": now,
-            "expires_at": pending.expires_at,
+            "expires_at": now + self._ttl,
             "completed_at": None,
+            "draft": None,
         }
-        connection.execute(insert(Registration), row)
-        return pending
+        begun = upsert(connection.dialect.name)(Registration).values(row)
+        is_live = Registration.expires_at > now
+        going_on = {name: case((is_live, getattr(Registration, name)), else_=begun.excluded[name]) for name in _LASTS}
+        open_one = begun.on_conflict_do_update(
+            index_elements=["channel", "destination"], index_where=Registration.completed_at.is_(None), set_=going_on
+        )
+        columns = (Registration.id, Registration.secret_hash, Registration.expires_at)
+        found = connection.execute(open_one.returning(*columns)).one()
+        secret = self._secret(connection, found) if caller.is_browser else None
+        return PendingRegistration(found.id, destination, found.expires_at, secret)
+
+    def _secret(self, connection: Connection, found: AnyRow) -> str:
+        """The secret that opens a registration."""
+        derived = self._keyring.registration_secrets(found.id)
+        for secret in derived:
+            if digest(secret) == found.secret_hash:
+                return secret
+        # Its key is honoured no more; the browser that had a secret by it must prove the address again, too.
+        changed = update(Registration).where(Registration.id == found.id).values(secret_hash=digest(derived[0]))
+        connection.execute(changed)
+        return derived[0]
 
     def find_by_secrets(
-        self, secrets: Sequence[str], registration_id: str | None = None
+        self, secrets: Sequence[str], registration_id: str | None = None, *, is_open: bool = True
     ) -> PendingRegistration | None:
-        """Of the registrations that a browser's secrets still open, the one with this id, or the newest."""
+        """Of the registrations that a browser's secrets are for, the one with this id, or the newest.
+
+        Not ``is_open``: of those that were completed, on whatever device.
+        """
         secrets = [secret for secret in secrets if 0 < len(secret) <= _MAX_SECRET]
         hashes = [digest(secret) for secret in secrets]
         if not hashes:
@@ -105,41 +124,62 @@ class RegistrationService:
         with self._autocommit.connect() as connection:
             rows = connection.execute(_BY_SECRETS, {"hashes": hashes, "now": utcnow()}).all()
         for row in rows:
-            if registration_id in (None, row.id):
+            if registration_id in (None, row.id) and (row.completed_at is None) is is_open:
                 destination = Destination(row.channel, row.destination)
                 secret = secrets[hashes.index(row.secret_hash)]
-                return PendingRegistration(row.id, destination, row.expires_at, secret)
+                return PendingRegistration(row.id, destination, row.expires_at, secret, row.draft)
         return None
 
+    def keep_draft(self, registration_id: str, draft: Mapping[str, Any]) -> None:
+        """Keep what was good in a form that had a fault: it is there again in whichever browser goes on."""
+        with self._autocommit.connect() as connection:
+            values = {"given_id": registration_id, "kept": dict(draft), "now": utcnow()}
+            connection.execute(_KEEP_DRAFT, values)
+
     def complete(
-        self, registration_id: str, *, first_name: str, last_name: str, locale: str, caller: Caller
+        self,
+        registration_id: str,
+        *,
+        first_name: str,
+        last_name: str,
+        locale: str,
+        caller: Caller,
+        fields: Mapping[str, Value | None] | None = None,
     ) -> OpenedSession:
-        """Make the user and sign in. Names are what ``parse_name`` gave.
+        """Make the user and sign in. Names are what ``parse_name`` gave, ``fields`` what ``parse_fields`` did.
 
         Raises Unauthenticated for an unknown or expired registration, AlreadyRegistered where it was
         completed or the address has a user by now.
         """
         now = utcnow()
-        user_id = secrets.token_hex(16)
+        person = {
+            "id": secrets.token_hex(16),
+            "first_name": first_name,
+            "last_name": last_name,
+            "locale": locale,
+            "created_at": now,
+            "terms_version": self._terms_version,
+            "fields": kept_values(None, fields or {}),
+        }
         try:
             with self._engine.begin() as connection:
                 proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
                 if proof is None:
                     raise self._refusal(connection, registration_id)
-                former = account_key(self._keyring, Destination(proof.channel, proof.destination))
-                lock_ledger(connection, former, now)
-                user = {"id": user_id, "first_name": first_name, "last_name": last_name, "locale": locale}
-                dates = {"created_at": now, "terms_accepted_at": now}
-                connection.execute(insert(User), user | dates)
-                connection.execute(insert(Identifier), _identifier(proof, user_id))
-                # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
-                for adopt in _ADOPT_LEDGER:
-                    connection.execute(adopt, {"former": former, "user_id": user_id})
-                profile = _profile(proof, user_id, first_name, last_name, locale, now)
-                record(connection, "registered", Actor.of(caller), user_id, facts={"channel": proof.channel})
+                profile = self._make_user(connection, proof, person)
+                record(connection, "registered", Actor.of(caller), profile.id, facts={"channel": proof.channel})
                 return self._sessions.open_session(connection, profile, caller, proof.channel)
         except IntegrityError as error:
             raise AlreadyRegistered from error
+
+    def _make_user(self, connection: Connection, proof: AnyRow, person: dict[str, Any]) -> Profile:
+        profile = _profile(proof, person)
+        destination = Destination(proof.channel, proof.destination)
+        former = account_key(self._keyring, destination)
+        lock_ledger(connection, former, profile.created_at)
+        connection.execute(insert(User), {**person, "terms_accepted_at": profile.created_at})
+        claim(connection, destination, profile.id, former, rank=0, verified_at=proof.created_at)
+        return profile
 
     @staticmethod
     def _refusal(connection: Connection, registration_id: str) -> Unauthenticated | AlreadyRegistered:
@@ -147,52 +187,37 @@ class RegistrationService:
         return AlreadyRegistered() if completed_at else Unauthenticated()
 
 
-def _profile(proof: AnyRow, user_id: str, first_name: str, last_name: str, locale: str, now: datetime) -> Profile:
+def _profile(proof: AnyRow, person: dict[str, Any]) -> Profile:
     is_email = proof.channel == "email"
     email, phone = (proof.destination, None) if is_email else (None, proof.destination)
-    return Profile(user_id, first_name, last_name, locale, now, email=email, phone=phone)
+    return Profile(**person, email=email, phone=phone)
 
 
-def _identifier(proof: AnyRow, user_id: str) -> dict[str, Any]:
-    return {
-        "channel": proof.channel,
-        "value": proof.destination,
-        "user_id": user_id,
-        "rank": 0,
-        "verified_at": proof.created_at,
-    }
-
-
+_LASTS = ("id", "secret_hash", "created_at", "expires_at", "draft")
+"""What a registration keeps until it is over, however often its address is proven."""
+_IS_LIVE = (Registration.completed_at.is_(None), Registration.expires_at > bindparam("now"))
 _BY_SECRETS = (
     select(
         Registration.id,
         Registration.channel,
         Registration.destination,
         Registration.expires_at,
+        Registration.completed_at,
         Registration.secret_hash,
+        Registration.draft,
     )
     .where(
-        Registration.secret_hash.in_(bindparam("hashes", expanding=True)),
-        Registration.completed_at.is_(None),
-        Registration.expires_at > bindparam("now"),
+        Registration.secret_hash.in_(bindparam("hashes", expanding=True)), Registration.expires_at > bindparam("now")
     )
     .order_by(Registration.created_at.desc())
 )
+_KEEP_DRAFT = (
+    update(Registration).where(Registration.id == bindparam("given_id"), *_IS_LIVE).values(draft=bindparam("kept"))
+)
 _COMPLETE = (
     update(Registration)
-    .where(
-        Registration.id == bindparam("given_id"),
-        Registration.completed_at.is_(None),
-        Registration.expires_at > bindparam("now"),
-    )
-    .values(completed_at=bindparam("now"))
+    .where(Registration.id == bindparam("given_id"), *_IS_LIVE)
+    .values(completed_at=bindparam("now"), draft=null())
     .returning(Registration.channel, Registration.destination, Registration.created_at)
 )
-# Two, because each of these has an index: an account may have any number of long codes, which count for nothing.
-_ADOPT_LEDGER = [
-    update(Challenge)
-    .where(Challenge.account == bindparam("former"), text(which))
-    .values(account=bindparam("user_id"))
-    for which in (IN_LEDGER, "consumed_at IS NOT NULL")
-]
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

@@ -89,6 +89,18 @@ TABLE: dict[type[Exception], Refusal] = {
         "Resource already exists or cannot be changed in its current state",
         _("This address is already registered. Please sign in."),
     ),
+    errors.AddressesFull: Refusal(
+        409,
+        "addresses_full",
+        "Resource already exists or cannot be changed in its current state",
+        _("You have two of these already. Replace the main one, or remove one first."),
+    ),
+    errors.LastAddress: Refusal(
+        409,
+        "last_address",
+        "Resource already exists or cannot be changed in its current state",
+        _("This is the last one that you can sign in with. Add another one first."),
+    ),
     errors.TooManyRequests: Refusal(
         429, "too_many_requests", "Too many requests", _("Too many requests. Please try again later.")
     ),
@@ -107,6 +119,14 @@ TABLE: dict[type[Exception], Refusal] = {
     errors.KeysUnreadable: INTERNAL,
 }
 """Every refusal of ``errors.py``; a test fails where a row is missing."""
+
+SMS_FAILED = Refusal(
+    500,
+    "delivery_failed",
+    "SMS gönderilirken hata oluştu",
+    _("The text message could not be sent. Please try again."),
+)
+"""What ``DeliveryFailed`` is for text messages."""
 
 HTTP: dict[int, Refusal] = {
     400: Refusal(400, "bad_request", "Validation failed", _("The request could not be read.")),
@@ -128,6 +148,11 @@ HTTP: dict[int, Refusal] = {
 REASONS: dict[str, str] = {
     "missing": _("is required"),
     "not_an_address": _("is not an email address"),
+    "not_a_phone": _("is not a phone number"),
+    "not_mobile": _("is not a mobile number"),
+    "internet_phone": _("is a number of an internet telephone service"),
+    "not_served": _("is a number to which we send no text messages"),
+    "already_yours": _("is yours already"),
     "not_a_code": _("is not a code"),
     "too_long": _("is too long"),
     "not_printable": _("has characters that cannot be shown"),
@@ -135,6 +160,11 @@ REASONS: dict[str, str] = {
     "not_accepted": _("must be accepted"),
     "not_json": _("is not valid JSON"),
     "malformed": _("is malformed"),
+    "not_a_number": _("is not a whole number"),
+    "not_a_date": _("is not a date"),
+    "not_a_choice": _("is none of the choices"),
+    "not_a_url": _("is not a web address"),
+    "has_unknown": _("has an unknown member"),
 }
 """What may be wrong with a field; the keys are ``InvalidInput``'s reasons."""
 
@@ -165,6 +195,8 @@ def init_errors(app: Flask) -> None:
 
 def refusal_of(error: errors.PortalError) -> Refusal:
     """The table's row of an error."""
+    if isinstance(error, errors.DeliveryFailed) and error.channel == "sms":
+        return SMS_FAILED
     return TABLE[type(error)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from babel import Locale
 from flask import Flask, Response, g, request, url_for
@@ -60,12 +60,22 @@ def letter_locale(wish: str | None) -> str:
     return language if language in LOCALES else choose_locale()
 
 
+def keep_language(response: Response, locale: str) -> None:
+    """Let the browser have its pages in this language from now on."""
+    set_cookie(response, COOKIE, locale, _COOKIE_LIFETIME)
+
+
+def language_name(code: str) -> str:
+    """What a language is called by those who speak it."""
+    return str(Locale.parse(code).get_language_name(code)).capitalize()
+
+
 def _keep_choice(response: Response) -> Response:
     if is_api(request.path) or request.endpoint is None:
         return response
     choice = request.args.get("lang")
-    if choice in LOCALES:
-        set_cookie(response, COOKIE, choice, _COOKIE_LIFETIME)
+    if choice is not None and choice in LOCALES:
+        keep_language(response, choice)
     return response
 
 
@@ -74,21 +84,26 @@ def _template_globals() -> dict[str, object]:
     return {
         "locale": str(locale),
         "text_direction": locale.text_direction,
-        "languages": [(code, str(Locale.parse(code).get_language_name(code)).capitalize()) for code in LOCALES],
+        "languages": [(code, language_name(code)) for code in LOCALES],
         "language_url": _language_url,
         "onward": _onward,
     }
 
 
-def _onward(path: str) -> str:
+def _onward(path: str, **query: str) -> str:
     """One of our pages, on the way to the app that this sign-in is for."""
-    carried = f"?request={quote(g.flow.id)}" if "flow" in g else ""
-    return f"{request.script_root}{path}{carried}"
+    carried = urlencode(({"request": g.flow.id} if "flow" in g else {}) | query)
+    return f"{request.script_root}{path}{'?' if carried else ''}{carried}"
 
 
 def _language_url(code: str) -> str:
     """This page in another language; from an error page, the first one. What a form posts to answers GET too."""
     if "error" in g:
         return url_for("pages.login", lang=code)
-    carried = f"&request={quote(g.flow.id)}" if "flow" in g else ""
-    return f"{request.script_root}{quote(request.path)}?lang={code}{carried}"
+    carried = {"lang": code} | ({"request": g.flow.id} if "flow" in g else {})
+    choice = "phone" if "phone" in request.form else request.args.get("by")
+    if choice in ("email", "phone"):
+        carried["by"] = choice
+    if "keep" in request.args:
+        carried["keep"] = "1"
+    return f"{request.script_root}{quote(request.path)}?{urlencode(carried)}"

@@ -12,18 +12,24 @@ from auth_portal.db import utcnow
 from auth_portal.errors import RequestExpired
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import DEVICE_TTL
+from auth_portal.signin.events import Actor
 from auth_portal.signin.limits import MOST_DEVICES
 from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import LiveSession, OpenedSession
+from auth_portal.signin.standing import open_question
+from auth_portal.web.apps import tell_apps
 from auth_portal.web.cookies import clear_cookie, get_cookie, set_cookie
 from auth_portal.web.devices import device_of
-from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher
+from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher, mark_browser
 from auth_portal.web.services import services
 
 _ONWARD = "onward"
 """In the signed cookie while somebody signs in to reach a page of ours: its endpoint, and until when that counts."""
 _ONWARD_TTL = timedelta(hours=1)
+_ALWAYS_OPEN = ("pages_confirm", "pages_leaving")
+"""The pages of an account that need no answer first."""
 _BROWSER_LIFETIME = timedelta(days=1)
+"""At least; while a registration waits, it is by this secret that the app's request is found again."""
 _MOST_REGISTRATIONS = 4
 _MAX_SECRET = 64
 
@@ -31,7 +37,7 @@ _MAX_SECRET = 64
 def caller_of(secret: str) -> Caller:
     """The browser that holds this secret, with all by which it is known."""
     device = device_of(request.headers.get("User-Agent", ""))
-    return Caller.browser(secret, request.remote_addr, device, _held("device", MOST_DEVICES))
+    return Caller.browser(secret, request.remote_addr, device, _held("device", MOST_DEVICES), get_cookie("session"))
 
 
 def this_caller() -> Caller:
@@ -58,7 +64,7 @@ def first_visit(endpoint: str, request_id: str) -> Response:
 
 def keep_browser(response: Response, secret: str) -> None:
     """Let the browser keep the secret that binds its challenges to it (OTP-06)."""
-    set_cookie(response, "browser", secret, _BROWSER_LIFETIME)
+    set_cookie(response, "browser", secret, max(_BROWSER_LIFETIME, services().settings.registration_ttl))
 
 
 def current_session() -> LiveSession | None:
@@ -66,9 +72,9 @@ def current_session() -> LiveSession | None:
     return services().sessions.find_by_secret(get_cookie("session"))
 
 
-def find_registration(registration_id: str | None) -> PendingRegistration | None:
-    """The registration of this browser with this id, or the newest."""
-    return services().registrations.find_by_secrets(registration_secrets(), registration_id or None)
+def find_registration(registration_id: str | None, *, is_open: bool = True) -> PendingRegistration | None:
+    """The registration of this browser with this id, or the newest. Not ``is_open``: one that was completed."""
+    return services().registrations.find_by_secrets(registration_secrets(), registration_id or None, is_open=is_open)
 
 
 def registration_secrets() -> list[str]:
@@ -114,10 +120,29 @@ def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
     return response
 
 
+def elsewhere(flow: Flow | None) -> Response:
+    """Where a person goes who has nothing to do on this page."""
+    if current_session() is None:
+        return to("pages.login", flow)
+    return home() if flow is None else back_to_dispatcher(flow)
+
+
 def sign_in_for(endpoint: str) -> Response:
     """Sign in first, and come back to this page of ours."""
     remember_onward(endpoint)
     return to("pages.login")
+
+
+def ask_first(session: LiveSession, back: str) -> Response | None:
+    """Where a person is asked what is open, if anything is; from there the way leads to the page ``back``.
+
+    Whoever does not agree can still leave, and take what is theirs along (PRIV-01, PRIV-02).
+    """
+    question = open_question(session.user, services().settings)
+    if question is None or request.blueprint in _ALWAYS_OPEN:
+        return None
+    remember_onward(back)
+    return to(f"pages_terms.{question}")
 
 
 def remember_onward(endpoint: str) -> None:
@@ -143,15 +168,18 @@ def end_browser_session(response: Response) -> Response:
 
 
 def _end(ended: LiveSession) -> None:
-    services().sessions.end_session(ended.id)
-    services().outbox.later(services().backchannel.deliver_due)
+    services().sessions.end_session(ended.id, Actor.of(this_caller()))
+    tell_apps()
 
 
 def _to_registration(pending: PendingRegistration, flow: Flow | None) -> Response:
+    response = to("pages_register.register", flow)
     if flow is not None:
-        services().pending.note_registration(flow.id, pending.id)
-    response = to("pages.register", flow)
-    keep_registrations(response, [pending.secret or "", *registration_secrets()])
+        services().pending.note_registration(flow.id, pending.id, pending.expires_at)
+        mark_browser(response)
+    # An address that was proven before is opened by the same secret.
+    keep_registrations(response, list(dict.fromkeys([pending.secret or "", *registration_secrets()])))
+    keep_browser(response, browser_secret())
     return response
 
 

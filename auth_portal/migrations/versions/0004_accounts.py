@@ -41,13 +41,20 @@ def upgrade() -> None:
 
     op.create_table('event_seal',
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('key_id', sa.Integer(), nullable=False),
     sa.Column('sealed_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('first_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('last_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('event_count', sa.Integer(), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('pruned_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True),
+    sa.Column('pruned_digest', sa.String(length=64), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event_seal'))
+    )
+    op.create_table('seal_key',
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('secret', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_seal_key'))
     )
     op.create_table('identifier_change',
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -77,6 +84,18 @@ def upgrade() -> None:
         batch_op.add_column(sa.Column('rank', sa.SmallInteger(), server_default='0', nullable=False))
         batch_op.drop_index(batch_op.f('ix_identifier_user_id_channel_value'))
         batch_op.create_index('ix_identifier_rank', ['user_id', 'channel', 'rank'], unique=True)
+
+    # Of several open registrations of an address the newest stays: from now on there is one.
+    op.execute("""
+        DELETE FROM registration WHERE completed_at IS NULL AND EXISTS (
+            SELECT 1 FROM registration AS other
+            WHERE other.channel = registration.channel AND other.destination = registration.destination
+            AND other.completed_at IS NULL
+            AND (other.created_at > registration.created_at
+                 OR (other.created_at = registration.created_at AND other.id > registration.id)))""")
+    with op.batch_alter_table('registration', schema=None) as batch_op:
+        batch_op.add_column(sa.Column('draft', sa.JSON(none_as_null=True), nullable=True))
+        batch_op.create_index('ix_registration_open', ['channel', 'destination'], unique=True, sqlite_where=sa.text('completed_at IS NULL'), postgresql_where=sa.text('completed_at IS NULL'))
 
     with op.batch_alter_table('session', schema=None) as batch_op:
         batch_op.add_column(sa.Column('network', sa.String(length=48), server_default='', nullable=False))

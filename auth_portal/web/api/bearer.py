@@ -6,8 +6,11 @@ from flask import request
 
 from auth_portal.errors import Unauthenticated
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.fields import missing_fields
+from auth_portal.signin.proven import Proven, of_channel
 from auth_portal.signin.recency import check_recent
 from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.standing import has_accepted
 from auth_portal.signin.users import Profile
 from auth_portal.web.devices import device_of
 from auth_portal.web.envelope import JsonObject, wire_time
@@ -41,7 +44,8 @@ def recent_session() -> LiveSession:
 
 
 def user_json(user: Profile) -> JsonObject:
-    """A person as their own apps see them."""
+    """A person as their own apps see them. What is missing or not accepted is only told: their tokens stay good."""
+    settings = services().settings
     return {
         "id": user.id,
         "email": user.email,
@@ -50,4 +54,21 @@ def user_json(user: Profile) -> JsonObject:
         "lastName": user.last_name,
         "locale": user.locale,
         "createdAt": wire_time(user.created_at),
+        "fields": {field.name: (user.fields or {}).get(field.name) for field in settings.own_fields},
+        "missingFields": [field.name for field in missing_fields(settings.own_fields, user.fields)],
+        "termsAccepted": has_accepted(user, settings),
     }
+
+
+def me_json(user: Profile) -> JsonObject:
+    """A person with all addresses and numbers that they have proven, the main ones first (OTP-36)."""
+    own = services().identifiers.of_user(user.id)
+    lists: JsonObject = {"emails": _proven_json(own, "email"), "phoneNumbers": _proven_json(own, "sms")}
+    return user_json(user) | lists
+
+
+def _proven_json(own: list[Proven], channel: str) -> list[JsonObject]:
+    return [
+        {"value": one.destination.value, "isMain": one.is_main, "verifiedAt": wire_time(one.verified_at)}
+        for one in of_channel(own, channel)
+    ]

@@ -12,16 +12,21 @@ from auth_portal.oidc.clients import Client
 from auth_portal.oidc.dispatch import Step, granted_scope, needs_interaction, next_step
 from auth_portal.oidc.pending import PUSHED_PREFIX, Pending
 from auth_portal.oidc.requests import AuthorizationFault, AuthorizationRequest, Parameters
+from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
+from auth_portal.signin.standing import open_question
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.flow import Flow, back_to_dispatcher, mark_browser, open_flow
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.oauth.responses import answer_client, answer_fault
 from auth_portal.web.services import services
-from auth_portal.web.visitor import browser_secret, current_session, first_visit, keep_browser
+from auth_portal.web.visitor import browser_secret, current_session, first_visit, keep_browser, this_caller
 
 blueprint = Blueprint("oauth", __name__, url_prefix="/oauth")
 pages = Blueprint("oauth_pages", __name__, url_prefix="/oauth")
+
+_PAGES = {"sign_in": "pages.login", "terms": "pages_terms.terms", "details": "pages_terms.details"}
+"""The steps that are not of this room: also whom no app sent takes them."""
 
 
 @blueprint.get("/authorize")
@@ -107,7 +112,7 @@ def answer_consent(request_id: str) -> Response:
         return back_to_dispatcher(flow)
     if request.form.get("answer") != "allow":
         return _deny(flow)
-    services().consents.allow(session.user.id, flow.client.id, flow.request.scopes)
+    services().consents.allow(session.user.id, flow.client.id, flow.request.scopes, Actor.of(this_caller()))
     services().pending.note_consent(flow.id)
     return back_to_dispatcher(flow)
 
@@ -173,7 +178,8 @@ def _step(wanted: AuthorizationRequest, client: Client, pending: Pending | None,
     def subject() -> str:
         return services().subjects.subject(client, user_id)
 
-    return next_step(wanted, client, pending, session, subject, _consent_of(user_id, client), utcnow())
+    question = open_question(session.user, services().settings) if session is not None else None
+    return next_step(wanted, client, pending, session, subject, _consent_of(user_id, client), question, utcnow())
 
 
 def _consent_of(user_id: str, client: Client) -> Callable[[], frozenset[str] | None]:
@@ -182,8 +188,8 @@ def _consent_of(user_id: str, client: Client) -> Callable[[], frozenset[str] | N
 
 def _go(step: Step, request_id: str) -> Response:
     """The page of a step."""
-    if step == "sign_in":
-        return make_response(redirect(url_for("pages.login", request=request_id), 303))
+    if step in _PAGES:
+        return make_response(redirect(url_for(_PAGES[step], request=request_id), 303))
     return make_response(redirect(url_for(f"oauth_pages.{step}", request_id=request_id), 303))
 
 

@@ -8,10 +8,11 @@ from flask_babel import gettext
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.devices import WaitingDevice, plain_user_code, spell_user_code
 from auth_portal.signin.callers import device_words, rough_network, source_network
+from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm, UserCodeForm
 from auth_portal.web.services import services
-from auth_portal.web.visitor import current_session, notice_of_before, sign_in_for, to
+from auth_portal.web.visitor import ask_first, current_session, notice_of_before, sign_in_for, this_caller, to
 
 blueprint = Blueprint("oauth_device", __name__, url_prefix="/device")
 
@@ -28,15 +29,16 @@ def device() -> Response:
     given = request.args.get("user_code", "")[:32]
     if given:
         session[_CODE] = given
-    if current_session() is None:
+    person = current_session()
+    if person is None:
         return sign_in_for("oauth_device.device")
-    return _code_page(UserCodeForm(user_code=session.get(_CODE, "")))
+    return ask_first(person, "oauth_device.device") or _code_page(UserCodeForm(user_code=session.get(_CODE, "")))
 
 
 @blueprint.post("")
 def enter() -> Response:
     """Take the code, and show who would get in by it."""
-    person = current_session()
+    person = _person()
     if person is None:
         return device()
     form = UserCodeForm()
@@ -65,7 +67,7 @@ def answer() -> Response:
     A code that was never typed here, or by somebody else, is none: otherwise a link could put another device under
     an open page, and guesses would cost nothing.
     """
-    person = current_session()
+    person = _person()
     if person is None:
         return device()
     user_code = plain_user_code(request.form.get("user_code", ""))
@@ -83,8 +85,14 @@ def answer() -> Response:
     if not services().device_codes.answer(waiting, person, is_approved=True):
         return _done_page("over")
     if not client.is_trusted:
-        services().consents.allow(person.user.id, client.id, waiting.scope.split())
+        services().consents.allow(person.user.id, client.id, waiting.scope.split(), Actor.of(this_caller()))
     return _done_page("approved", client)
+
+
+def _person() -> LiveSession | None:
+    """Who is signed in, if nothing else is to be asked of them first."""
+    person = current_session()
+    return None if person is None or ask_first(person, "oauth_device.device") is not None else person
 
 
 def _client_of(waiting: WaitingDevice | None) -> Client | None:

@@ -130,7 +130,8 @@ def userinfo() -> Response:
         challenge = 'Bearer error="insufficient_scope", scope="openid"'
         return _json(403, {"error": "insufficient_scope"}, [("WWW-Authenticate", challenge)])
     wanted = (live.parameters or {}).get("userinfo_claims", ())
-    return _json(200, {"sub": claims.subject, **claims_of(live.user, claims.scope.split(), wanted)}, [])
+    told = claims_of(live.user, claims.scope.split(), wanted, services().settings.own_fields)
+    return _json(200, {"sub": claims.subject, **told}, [])
 
 
 @blueprint.after_request

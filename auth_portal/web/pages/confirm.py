@@ -7,6 +7,7 @@ from flask_babel import gettext
 
 from auth_portal.errors import DeliveryFailed, ResendTooSoon
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.recency import is_recent
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.users import Profile
 from auth_portal.web.errors import refusal_of
@@ -14,7 +15,7 @@ from auth_portal.web.forms import ButtonForm
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.guard import for_signed_in
 from auth_portal.web.services import services
-from auth_portal.web.visitor import notice_of_before, this_caller, to
+from auth_portal.web.visitor import home, notice_of_before, this_caller, to
 
 blueprint = Blueprint("pages_confirm", __name__, url_prefix="/account/confirm")
 
@@ -22,8 +23,8 @@ blueprint = Blueprint("pages_confirm", __name__, url_prefix="/account/confirm")
 @blueprint.get("")
 @for_signed_in
 def confirm(session: LiveSession) -> Response:
-    """Offer to send a code to the person's main address or number."""
-    return _page(session)
+    """Offer to send a code to the person's main address or number; who typed one lately goes on."""
+    return home() if is_recent(session) else _page(session)
 
 
 @blueprint.post("")

@@ -1,4 +1,7 @@
-"""Who may see a page of the account: somebody signed in; for what is sensitive, somebody who was lately (SES-15)."""
+"""Who may see a page of the account: somebody signed in; for what is sensitive, somebody who was lately (SES-15).
+
+Before that, a person is asked what is open: terms that changed, fields that are required by now.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +12,7 @@ from typing import Any
 from flask import Response, request
 
 from auth_portal.signin.recency import is_recent
-from auth_portal.web.visitor import current_session, remember_onward, sign_in_for, to
+from auth_portal.web.visitor import ask_first, current_session, remember_onward, sign_in_for, to
 
 View = Callable[..., Response]
 """A view whose first argument is the session."""
@@ -21,7 +24,9 @@ def for_signed_in(view: View) -> View:
     @wraps(view)
     def guarded(**values: Any) -> Response:
         session = current_session()
-        return sign_in_for(_way_back(values)) if session is None else view(session, **values)
+        if session is None:
+            return sign_in_for(_way_back(values))
+        return ask_first(session, _way_back(values)) or view(session, **values)
 
     return guarded
 
@@ -35,6 +40,9 @@ def for_recent(back: str) -> Callable[[View], View]:
             session = current_session()
             if session is None:
                 return sign_in_for(back)
+            asked = ask_first(session, back)
+            if asked is not None:
+                return asked
             if is_recent(session):
                 return view(session, **values)
             remember_onward(back)

@@ -1,4 +1,4 @@
-"""Enter the address, enter the code, complete the registration."""
+"""Enter the address, enter the code."""
 
 from __future__ import annotations
 
@@ -7,47 +7,39 @@ from flask import (
     Response,
     flash,
     g,
-    make_response,
-    render_template,
     request,
 )
 from flask_babel import gettext
 
 from auth_portal.db import utcnow
 from auth_portal.errors import (
-    AlreadyRegistered,
     CodeRefused,
     DeliveryFailed,
     InvalidInput,
-    PortalError,
     ResendTooSoon,
     TooManyRequests,
-    Unauthenticated,
 )
-from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
-from auth_portal.signin.registration import PendingRegistration, parse_name
+from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
-from auth_portal.web.forms import CodeForm, EmailForm, RegisterForm, ResendForm, show_faults
+from auth_portal.web.forms import CodeForm, show_faults
 from auth_portal.web.i18n import choose_locale
+from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
+from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.pressure import pressure_page
-from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
 from auth_portal.web.visitor import (
     browser_secret,
     caller_of,
     current_session,
+    elsewhere,
     find_registration,
     home,
     keep_browser,
-    keep_registrations,
-    notice_of_before,
-    registration_secrets,
-    signed_in,
     this_caller,
     to,
     welcome,
@@ -69,7 +61,7 @@ def login() -> Response:
     session = current_session()
     if session is not None and flow is None:
         return to("pages_account.account")
-    response = _login_page(EmailForm(email=_likely_address(flow, session)))
+    response = login_page(form_for(_likely_address(flow, session)))
     if not get_cookie("browser"):
         # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
         keep_browser(response, browser_secret())
@@ -78,18 +70,20 @@ def login() -> Response:
 
 @blueprint.post("/login")
 def send_code() -> Response:
-    """Send a code to the address, or the same code again."""
-    form = EmailForm()
+    """Send a code to the address or number, or the same code again."""
+    form = posted_form()
     flow = find_flow()
     secret = browser_secret()
     proof = request.form.get("proof", "")
     try:
-        destination = parse_email(form.email.data or "")
+        destination = destination_of(form)
         sent = services().otp.send_code(destination, caller_of(secret), choose_locale(), proof, asking_app(flow))
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _login_page(form, status=400)
+        return login_page(form, status=400)
     except TooManyRequests as error:
+        if destination.channel == "sms" and not error.takes_proof:
+            return no_text_page(form, error)
         return pressure_page(destination, error, had_proof=bool(proof))
     except ResendTooSoon as error:
         _note_challenge(flow, services().otp.find_challenge(caller_of(secret)))
@@ -102,13 +96,15 @@ def send_code() -> Response:
         )
     except DeliveryFailed as error:
         refusal = refusal_of(error)
-        form.email.errors = [gettext(refusal.message)]
-        return _login_page(form, status=refusal.status)
+        form.entry.errors = [gettext(refusal.message)]
+        return login_page(form, status=refusal.status)
     else:
         g.code_length = sent.code_length
         if flow is not None:
             services().pending.note_challenge(flow.id, sent.id)
-        if sent.is_repeat:
+        if sent.is_repeat and destination.channel == "sms":
+            flash(gettext("Sent again. It is the same code, so an earlier message is still good."))
+        elif sent.is_repeat:
             flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
     response = to("pages.code", flow)
     keep_browser(response, secret)
@@ -120,8 +116,8 @@ def code() -> Response:
     """Ask for the code that was sent to this browser's address."""
     challenge = _find_challenge(None)
     if challenge is None:
-        return _elsewhere(find_flow())
-    return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
+        return elsewhere(find_flow())
+    return _onward(challenge) or code_page(CodeForm(challenge=challenge.id), challenge)
 
 
 @blueprint.post("/login/code")
@@ -136,13 +132,13 @@ def verify_code() -> Response:
         opened = _prove(form, challenge)
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _code_page(form, challenge, status=400)
+        return code_page(form, challenge, status=400)
     except CodeRefused as error:
         onward = _onward(challenge)
         if onward is not None:
             return onward
         form.code.errors = [gettext("That code is not right.")]
-        return _code_page(form, challenge, refused=error)
+        return code_page(form, challenge, refused=error)
     return welcome(opened, flow)
 
 
@@ -158,61 +154,12 @@ def code_state() -> dict[str, bool]:
     return {"approved": is_approved, "done": _onward(challenge) is not None}
 
 
-@blueprint.get("/register")
-def register() -> Response:
-    """Ask a new person for the name."""
-    pending = find_registration(None)
-    if pending is None:
-        return _elsewhere(find_flow())
-    find_flow_of(registration_id=pending.id)
-    return _register_page(RegisterForm(registration=pending.id), pending)
-
-
-@blueprint.post("/register")
-def complete_registration() -> Response:
-    """Make the user and sign in."""
-    form = RegisterForm()
-    pending = find_registration(form.registration.data)
-    if pending is None:
-        return _elsewhere(find_flow())
-    flow = find_flow_of(registration_id=pending.id)
-    try:
-        names = _names(form)
-        opened = services().registrations.complete(pending.id, **names, locale=choose_locale(), caller=this_caller())
-    except InvalidInput as fault:
-        show_faults(form, fault)
-        return _register_page(form, pending, status=400)
-    except (AlreadyRegistered, Unauthenticated) as error:
-        flash(gettext(refusal_of(error).message))
-        response = to("pages.login", flow)
-    else:
-        response = signed_in(opened, flow)
-    keep_registrations(response, [held for held in registration_secrets() if held != pending.secret])
-    return response
-
-
 def _prove(form: CodeForm, challenge: Challenge) -> OpenedSession | PendingRegistration:
     """What the typed code opens; with none typed, what the approval by the letter's link opens."""
     if challenge.approved_at is not None and not (form.code.data or "").strip():
         return services().links.follow_approval(challenge, this_caller())
     typed = parse_code(form.code.data or "", {challenge.code_length})
     return services().otp.verify_code(challenge.destination, typed, this_caller(), challenge.id)
-
-
-def _names(form: RegisterForm) -> dict[str, str]:
-    """The names of the form. Raises InvalidInput with every fault at once."""
-    names: dict[str, str] = {}
-    faults: dict[str, str] = {}
-    for field in ("first_name", "last_name"):
-        try:
-            names[field] = parse_name(form[field].data or "", field)
-        except InvalidInput as fault:
-            faults |= fault.faults
-    if not form.terms.data:
-        faults["terms"] = "not_accepted"
-    if faults:
-        raise InvalidInput(**faults)
-    return names
 
 
 def _find_challenge(challenge_id: str | None) -> Challenge | None:
@@ -230,15 +177,8 @@ def _onward(challenge: Challenge) -> Response | None:
         return home() if flow is None else back_to_dispatcher(flow)
     pending = find_registration(None)
     if pending is not None and pending.destination == challenge.destination:
-        return to("pages.register", flow)
+        return to("pages_register.register", flow)
     return None
-
-
-def _elsewhere(flow: Flow | None) -> Response:
-    """Where a person goes who has nothing to do on this page."""
-    if current_session() is None:
-        return to("pages.login", flow)
-    return home() if flow is None else back_to_dispatcher(flow)
 
 
 def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
@@ -248,44 +188,11 @@ def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
 
 
 def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | None:
-    """The address that the app says, or that of who must prove again; only filled in, never written to (OP-18)."""
+    """The address or number that the app says, or that of who must prove again; only filled in, never written to
+    (OP-18).
+    """
     if flow is None:
         return None
     if flow.request.login_hint is not None:
         return flow.request.login_hint
-    return session.user.email if session is not None and "select_account" not in flow.request.prompt else None
-
-
-def _login_page(form: EmailForm, status: int = 200) -> Response:
-    return make_response(render_template("pages/login.html", form=form, **notice_of_before()), status)
-
-
-def _code_page(
-    form: CodeForm, challenge: Challenge, status: int = 200, refused: PortalError | None = None
-) -> Response:
-    now = utcnow()
-    attempts_left = getattr(refused, "attempts_left", None)
-    is_approved = challenge.is_live(now) and challenge.approved_at is not None
-    is_open = is_approved or (challenge.is_open(now) and (refused is None or bool(attempts_left)))
-    resend_at = challenge.sent_at + services().settings.resend_after
-    page = render_template(
-        "pages/code.html",
-        form=form,
-        destination=challenge.destination.value,
-        code_length=challenge.code_length,
-        expires_at=challenge.expires_at,
-        expires_in=max(0, int((challenge.expires_at - now).total_seconds())),
-        resend_in=max(0, round((resend_at - now).total_seconds())),
-        attempts_left=attempts_left,
-        state="open" if is_open else "dead",
-        resend_form=ResendForm(formdata=None, email=challenge.destination.value),
-        webmail=webmail_of(challenge.destination),
-        is_waiting=challenge.is_live(now),
-        **notice_of_before(),
-    )
-    return make_response(page, refusal_of(refused).status if refused is not None else status)
-
-
-def _register_page(form: RegisterForm, pending: PendingRegistration, status: int = 200) -> Response:
-    page = render_template("pages/register.html", form=form, destination=pending.destination.value)
-    return make_response(page, status)
+    return session.user.address if session is not None and "select_account" not in flow.request.prompt else None
