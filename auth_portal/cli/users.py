@@ -48,7 +48,9 @@ def show_user(who: str, as_json: bool) -> None:
     if found is None:
         show([{"id": who, "erased_at": erased_at}], as_json=as_json)
     else:
-        show([_row(found) | {"terms_version": found.terms_version, "fields": found.fields}], as_json=as_json)
+        proven = ", ".join(one.destination.value for one in services.identifiers.of_user(found.id))
+        more = {"proven": proven, "terms_version": found.terms_version, "fields": found.fields}
+        show([_row(found) | more], as_json=as_json)
 
 
 @user.command()
