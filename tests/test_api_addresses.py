@@ -236,17 +236,24 @@ def test_what_is_not_ones_own_is_not_there(ada: Owner, app: Flask, outboxes: Out
     assert bob.has() == [BOB, OTHER_PHONE]
 
 
-@pytest.mark.parametrize("path", [path for path, _body in CALLS if "phone" in path])
+@pytest.mark.parametrize("step", ["", "verify", "main", "remove"])
 def test_there_are_no_numbers_where_no_texts_are_sent(
-    clock: time_machine.Traveller, make_app: Made, outbox: MailSink, path: str
+    clock: time_machine.Traveller, make_app: Made, outbox: MailSink, step: str
 ) -> None:
     owner = Owner(ApiDriver(make_app(), outbox))
-    for token in (None, owner.token):
-        assert outcome(owner.api.post(path, {"phoneNumber": PHONE, "code": "1234"}, token=token)) == (
-            404,
-            "not_found",
-        )
+    assert owner.refusal(step, PHONE, code="1234") == (404, "not_found")
     assert owner.refusal("", NEW) == (201, None)
+
+
+def test_a_number_of_before_can_be_removed_where_no_texts_are_sent_any_more(
+    ada: Owner, make_app: Made, outboxes: Outboxes
+) -> None:
+    """PRIV-09."""
+    ada.take(PHONE)
+    ada.api = ApiDriver(make_app(), outboxes)
+    assert ada.refusal("", OTHER_PHONE) == (404, "not_found")
+    assert ada.refusal("remove", PHONE) == DONE
+    assert ada.has() == [ADA]
 
 
 @pytest.mark.parametrize(

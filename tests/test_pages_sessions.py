@@ -14,6 +14,7 @@ from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.relying import RelyingParty
 from tests.support.smtp import MailSink
+from tests.test_device import poll, say, start
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 PAGE = "/account/sessions"
@@ -152,6 +153,20 @@ def test_all_others_end_and_no_other_browser_is_known(
     here.post("/logout", {})
     assert "portal-device" not in str(here.prove(ADA).headers.getlist("Set-Cookie")), "this one is known still"
     assert "portal-device" in str(elsewhere.prove(ADA).headers.getlist("Set-Cookie"))
+
+
+@pytest.mark.parametrize("action", [f"{PAGE}/end-others", f"{PAGE}/end-all"])
+def test_a_device_that_was_let_in_and_has_not_come_yet_gets_nothing(
+    app: Flask, here: BrowserDriver, elsewhere: BrowserDriver, clock: time_machine.Traveller, action: str
+) -> None:
+    """Whoever sat at the other browser may have let it in."""
+    tv = RelyingParty(app, name="TV", auth_method="none", is_trusted=False)
+    approved, asked_later = start(tv), start(tv)
+    say(elsewhere, approved["user_code"])
+    here.get(PAGE)
+    press(here, action)
+    clock.shift(5)
+    assert (poll(tv, approved), poll(tv, asked_later)) == ((400, "access_denied"), (400, "authorization_pending"))
 
 
 def test_where_there_is_no_other_none_is_offered(here: BrowserDriver) -> None:

@@ -48,7 +48,9 @@ def show_user(who: str, as_json: bool) -> None:
     if found is None:
         show([{"id": who, "erased_at": erased_at}], as_json=as_json)
     else:
-        show([_row(found) | {"terms_version": found.terms_version, "fields": found.fields}], as_json=as_json)
+        proven = ", ".join(one.destination.value for one in services.identifiers.of_user(found.id))
+        more = {"proven": proven, "terms_version": found.terms_version, "fields": found.fields}
+        show([_row(found) | more], as_json=as_json)
 
 
 @user.command()
@@ -122,19 +124,6 @@ def export(who: str) -> None:
     click.echo(to_json(services.exports.export(get_user(services, who).id, OPERATOR), indent=2))
 
 
-def _session_row(found: OpenSession, places: Places) -> dict[str, Any]:
-    return {
-        "id": found.id,
-        "device": device_words(found.device, str),
-        "network": rough_network(found.network),
-        "place": places.words(found.network, "en"),
-        "created_at": found.created_at,
-        "last_seen_at": found.last_seen_at,
-        "expires_at": found.expires_at,
-        "apps": ", ".join(found.apps),
-    }
-
-
 @user.command()
 @click.option("--apply", "file", type=click.File("rb"), help="Erase again whom this file names.")
 def tombstones(file: IO[bytes] | None) -> None:
@@ -147,6 +136,19 @@ def tombstones(file: IO[bytes] | None) -> None:
     closed = close_again(services.engine, _tombstones_in(file), OPERATOR)
     services.backchannel.deliver_due()
     click.echo(f"{closed} closed again, {erase_due(services.engine)} erased")
+
+
+def _session_row(found: OpenSession, places: Places) -> dict[str, Any]:
+    return {
+        "id": found.id,
+        "device": device_words(found.device, str),
+        "network": rough_network(found.network),
+        "place": places.words(found.network, "en"),
+        "created_at": found.created_at,
+        "last_seen_at": found.last_seen_at,
+        "expires_at": found.expires_at,
+        "apps": ", ".join(found.apps),
+    }
 
 
 def _tombstones_in(file: IO[bytes]) -> dict[str, datetime]:

@@ -4,8 +4,8 @@ While ``User.erase_at`` is set a right code opens no session; it only shows the 
 is in ``erasure``.
 
 The link that takes it back is open to whoever has the letter or has just typed a code. Its token is the user's id and
-the moment of erasure, encrypted and authenticated (AES-SIV, RFC 5297): so the address tells nobody whose it is, and
-one of an earlier deletion is worthless. Nothing of it is stored. Opening it has no effect; its page's button has.
+the second of erasure, encrypted and authenticated (AES-SIV, RFC 5297): so it tells nobody whose it is, one of an earlier
+deletion is worthless, and nothing of it is stored. Opening it has no effect; its page's button has.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,160}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,22 +64,21 @@ class LeavingDeliverer(Protocol):
 
 def restore_token(keyring: KeyRing, user_id: str, erase_at: datetime) -> str:
     """What the link holds that takes this deletion back."""
-    about = f"{user_id} {int(erase_at.timestamp())}"
-    sealed = AESSIV(keyring.keys("restore-links")[0]).encrypt(about.encode(), None)
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    about = bytes.fromhex(user_id) + int(erase_at.timestamp()).to_bytes(4)
+    return base64.urlsafe_b64encode(AESSIV(keyring.keys("restore-links")[0]).encrypt(about, None)).decode()
 
 
 def _read(keyring: KeyRing, token: str) -> tuple[str, datetime] | None:
     """Whom a token is about, and until when; None for what is no token of ours."""
     if not _TOKEN.fullmatch(token):
         return None
-    sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    sealed = base64.urlsafe_b64decode(token)
     for key in keyring.keys("restore-links"):
         try:
-            user_id, _space, moment = AESSIV(key).decrypt(sealed, None).decode().partition(" ")
+            about = AESSIV(key).decrypt(sealed, None)
         except InvalidTag:
             continue
-        return user_id, datetime.fromtimestamp(int(moment), UTC)
+        return about[:-4].hex(), datetime.fromtimestamp(int.from_bytes(about[-4:]), UTC)
     return None
 
 
