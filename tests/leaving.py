@@ -16,6 +16,7 @@ from auth_portal.db import Model, autocommit, utcnow
 from auth_portal.models import Identifier, IdentifierChange, PairwiseSubject, Registration, Session, User
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller, session_caller
+from auth_portal.signin.events import PORTAL
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, wrong_code
 from tests.relying import RelyingParty
@@ -128,7 +129,7 @@ class Life:
     def _use_apps(self) -> None:
         self.shop = RelyingParty(self.app, backchannel_logout_uri="http://127.0.0.1:9/logout")
         self.blog = RelyingParty(self.app, name="Blog", sector="blogs.example", is_trusted=False)
-        self.services.consents.allow(self.user_id, self.blog.id, ["openid", "email", "profile"])
+        self.services.consents.allow(self.user_id, self.blog.id, ["openid", "email", "profile"], PORTAL)
         self.shop_tokens = self.shop.sign_in(self.browser, scope="openid email offline_access")
         self.blog_tokens = self.blog.sign_in(self.browser)
         self.code = self.shop.code_for(self.browser)

@@ -127,7 +127,7 @@ def test_who_comes_back_is_somebody_new_to_the_portal_and_to_every_app(life: Lif
     assert user_id_of(life.app, ADA) != life.user_id
     tokens = life.blog.sign_in(life.browser) if life.blog.client.is_trusted else None
     assert tokens is None, "the consent of before counts for nobody"
-    life.services.consents.allow(user_id_of(life.app, ADA), life.blog.id, ["openid", "email", "profile"])
+    life.services.consents.allow(user_id_of(life.app, ADA), life.blog.id, ["openid", "email", "profile"], PORTAL)
     with life.engine.connect() as connection:
         assert connection.execute(select(PairwiseSubject.subject)).all() == []
     subject = life.blog.claims(life.blog.sign_in(life.browser)["id_token"])["sub"]
@@ -208,6 +208,7 @@ WITHOUT_PEOPLE = {
     "client_origin": "apps",
     "erased_user": "hashes of subjects, kept for ever: see docs/accounts.md",
     "event_seal": "counts",
+    "seal_key": "keys of the portal",
     "signing_key": "keys of the portal",
     "spent_assertion": "hashes of what apps sent, until they are over",
 }
