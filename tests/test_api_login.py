@@ -14,7 +14,10 @@ ADA = "ada@example.com"
 MALFORMED = (400, "validation_failed")
 REFUSED = (401, "code_invalid")
 TEXT = "Doğrulama kodu hatalı veya süresi dolmuş"
-USER = ["createdAt", "email", "firstName", "id", "lastName", "locale"]
+USER = [
+    "createdAt", "email", "fields", "firstName", "id", "lastName", "locale", "missingFields", "phoneNumber",
+    "termsAccepted",
+]  # fmt: skip
 
 
 @pytest.fixture
