@@ -83,7 +83,7 @@ def when_ready(_server: Any) -> None:
     """Tell a newcomer where to click."""
     if _settings is not None and _settings.is_development:
         print(f"\n  Portal   {_settings.public_url}/login")  # noqa: T201
-        if not _settings.mail_url:
+        if _settings.has_mailbox:
             print(f"  Mailbox  {_settings.public_url}/dev/mailbox")  # noqa: T201
         print("  Stop     Ctrl-C\n", flush=True)  # noqa: T201
 
@@ -91,12 +91,16 @@ def when_ready(_server: Any) -> None:
 def post_fork(_server: Any, _worker: Any) -> None:
     """A forked worker must not share the parent's database connections. It helps to keep the database small."""
     from auth_portal.oidc import backchannel
-    from auth_portal.signin import retention
+    from auth_portal.signin import retention, seals
     from wsgi import app
 
     services = app.extensions["auth_portal"]
     services.engine.dispose(close=False)
-    services.upkeep.every(retention.PRUNE_EVERY_S, lambda: retention.prune_if_due(services.engine, services.limits))
+    services.upkeep.every(
+        retention.PRUNE_EVERY_S,
+        lambda: retention.prune_if_due(services.engine, services.limits, services.seals),
+    )
+    services.upkeep.every(seals.SEAL_EVERY_S, lambda: services.seals.seal_if_due(services.limits))
     services.outbox.every(backchannel.DELIVER_EVERY_S, services.backchannel.deliver_due)
     services.upkeep.every(backchannel.END_EVERY_S, services.sessions.end_what_is_over)
 

@@ -1,47 +1,13 @@
-"""``create_app``: the only place where the portal is wired together."""
+"""``create_app``: the services, behind their doors."""
 
 from __future__ import annotations
 
 import structlog
 from flask import Flask
 
-from auth_portal.background import Background
 from auth_portal.db import configure_engine, db, engine_options
-from auth_portal.delivery.deliverer import MailDeliverer
-from auth_portal.delivery.letters import Letters
-from auth_portal.delivery.mailbox import Mailbox
-from auth_portal.delivery.relays import Handover, SmtpRelay
-from auth_portal.oidc.backchannel import BackChannel
-from auth_portal.oidc.clients import ClientService
-from auth_portal.oidc.codes import AuthorizationCodes
-from auth_portal.oidc.consents import Consents
-from auth_portal.oidc.devices import DeviceCodes
-from auth_portal.oidc.fetch import Fetcher
-from auth_portal.oidc.forward_auth import ForwardAuth
-from auth_portal.oidc.grants import GrantServices
-from auth_portal.oidc.inspection import Tokens
-from auth_portal.oidc.logout import LogoutReader
-from auth_portal.oidc.pending import PendingRequests
-from auth_portal.oidc.protocol import AssertionAuth
-from auth_portal.oidc.requests import RequestReader
-from auth_portal.oidc.server import OidcServer
-from auth_portal.oidc.subjects import Subjects, known_claims
-from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN, ClientTokens
-from auth_portal.settings import ROOT, Settings, load_settings, parse_relay, unknown_names
-from auth_portal.signin.entry import EntryService
-from auth_portal.signin.guesses import GuessService
+from auth_portal.settings import ROOT, Settings, load_settings, unknown_names
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.keys import SigningKeys
-from auth_portal.signin.limits import SendLimits
-from auth_portal.signin.links import LinkService
-from auth_portal.signin.notices import NoticeService
-from auth_portal.signin.otp import OtpService
-from auth_portal.signin.proof_of_work import ProofOfWork
-from auth_portal.signin.registration import RegistrationService
-from auth_portal.signin.sessions import SessionService
-from auth_portal.signin.site_ledger import SiteLedger
-from auth_portal.signin.tokens import TokenIssuer
-from auth_portal.signin.users import UserService
 from auth_portal.web import operations
 from auth_portal.web.api import account as api_account
 from auth_portal.web.api import addresses as api_addresses
@@ -71,6 +37,7 @@ from auth_portal.web.pages import (
 )
 from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
+from auth_portal.wiring import build_services
 
 PROTOCOL_DOORS = (
     authorize.blueprint,
@@ -114,7 +81,9 @@ def create_app(settings: Settings | None = None) -> Flask:
     app.url_map.merge_slashes = False
     _configure(app, settings)
     db.init_app(app)
-    app.extensions["auth_portal"] = _build_services(app, settings)
+    with app.app_context():
+        configure_engine(db.engine)
+        app.extensions["auth_portal"] = build_services(db.engine, settings)
     init_logging(app)
     init_metrics(app)
     init_security(app, settings)
@@ -136,71 +105,6 @@ def _configure(app: Flask, settings: Settings) -> None:
         # Parameters are addresses and hashes: they must not reach a log through an exception's text.
         SQLALCHEMY_ENGINE_OPTIONS={**options, "hide_parameters": True},
         BABEL_DEFAULT_LOCALE=settings.default_locale,
-    )
-
-
-def _build_services(app: Flask, settings: Settings) -> Services:
-    with app.app_context():
-        engine = db.engine
-    configure_engine(engine)
-    keyring = KeyRing(settings.secret_keys)
-    longest_token = max(settings.access_token_ttl, settings.registration_ttl, LONGEST_ACCESS_TOKEN)
-    keys = SigningKeys(engine, keyring, longest_token, settings.session_ttl)
-    sessions = SessionService(engine, settings, keyring)
-    registrations = RegistrationService(engine, settings, keyring, sessions)
-    limits = SendLimits(settings, keyring)
-    proofs = ProofOfWork(keyring)
-    background = Background()
-    caught = Mailbox(ROOT / "instance" / "mailbox") if not settings.mail_url else None
-    relays: list[Handover] = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
-    deliverer = MailDeliverer(Letters(settings), [caught] if caught else relays)
-    notices = NoticeService(engine, settings, keyring, limits, deliverer, background.later)
-    # Apart from letters: while a relay is slow, the ledger is read all the same.
-    upkeep = Background()
-    site = SiteLedger(engine, settings, upkeep.later)
-    entry = EntryService(engine, settings, sessions, registrations, notices)
-    guesses = GuessService(engine, settings, keyring, notices)
-    tokens = TokenIssuer(settings, keys)
-    users = UserService(engine)
-    clients = ClientService(engine)
-    subjects = Subjects(engine)
-    fetcher = Fetcher(settings)
-    codes = AuthorizationCodes(engine, settings)
-    devices = DeviceCodes(engine, limits)
-    protocol = OidcServer(
-        clients=clients,
-        assertions=AssertionAuth(engine, settings.public_url, fetcher),
-        services=GrantServices(codes, devices, sessions, users, ClientTokens(settings, tokens, subjects)),
-        tokens=Tokens(engine, tokens, sessions),
-    )
-    return Services(
-        settings=settings,
-        engine=engine,
-        keys=keys,
-        tokens=tokens,
-        sessions=sessions,
-        registrations=registrations,
-        users=users,
-        limits=limits,
-        site_ledger=site,
-        proofs=proofs,
-        otp=OtpService(engine, settings, keyring, limits, site, proofs, guesses, entry, deliverer, background.later),
-        links=LinkService(engine, keyring, entry),
-        clients=clients,
-        subjects=subjects,
-        requests=RequestReader(clients, tokens, known_claims(settings.own_fields)),
-        pending=PendingRequests(engine, settings),
-        consents=Consents(engine),
-        authorization_codes=codes,
-        device_codes=devices,
-        protocol=protocol,
-        logouts=LogoutReader(clients, tokens),
-        forward_auth=ForwardAuth(settings, keyring, clients, sessions, subjects, codes),
-        backchannel=BackChannel(engine, clients, subjects, tokens, fetcher),
-        background=background,
-        upkeep=upkeep,
-        outbox=Background(),
-        mailbox=caught,
     )
 
 

@@ -8,6 +8,7 @@
     ├── Unauthenticated         no token, or a dead one
     ├── ScopeInsufficient       the token is good, but for something else
     ├── AccountSuspended        the code was right, the user may not sign in
+    ├── DeletionPending         the code was right, the user asked to be deleted
     ├── ReauthenticationRequired  the sign-in is too long ago for this
     ├── NotFound                there is no such thing, or not of this person
     ├── ClientUnknown           the given client id names no client
@@ -15,6 +16,8 @@
     ├── RequestExpired          an app's request is over, unknown, or another browser's
     ├── ResendTooSoon           the same caller had a code sent a moment ago
     ├── AlreadyRegistered       the address has a user, or the registration was used
+    ├── AddressesFull           the person has two of these already
+    ├── LastAddress             nothing else would be left to sign in with
     ├── TooManyRequests         a send limit is reached
     ├── DeliveryFailed          no relay accepted the letter
     ├── DatabaseUnavailable     the database does not answer
@@ -24,6 +27,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from typing import Any
 
 
@@ -87,6 +91,18 @@ class AccountSuspended(PortalError):
     """The person proved the address but the user is suspended. Said only after a right code."""
 
 
+class DeletionPending(PortalError):
+    """The person proved the address, but asked for deletion. Said only after a right code.
+
+    ``erase_at``: until then that can be taken back; ``token``: by whoever holds this (see ``signin.leaving``).
+    """
+
+    def __init__(self, *, erase_at: datetime, token: str) -> None:
+        super().__init__("to be erased")
+        self.erase_at = erase_at
+        self.token = token
+
+
 class ReauthenticationRequired(PortalError):
     """The session is good, but its person must type a code again before this (SES-15)."""
 
@@ -127,6 +143,14 @@ class ResendTooSoon(PortalError):
 
 class AlreadyRegistered(PortalError):
     """The address already belongs to a user, or this registration was completed before."""
+
+
+class AddressesFull(PortalError):
+    """The person has two addresses, or two numbers, and wants to keep both beside a third (OTP-36)."""
+
+
+class LastAddress(PortalError):
+    """What is to be removed is all that the person could still sign in with."""
 
 
 class TooManyRequests(PortalError):

@@ -30,8 +30,8 @@
     }
     form.dataset.sent = 'yes';
     form.querySelector('[type=submit]').setAttribute('aria-busy', 'true');
-    // Whoever stops a slow load gets the button back.
-    setTimeout(release, 10000, form);
+    // Whoever stops a slow load gets the button back. A download leaves the page as it is.
+    setTimeout(release, 'download' in form.dataset ? 1500 : 10000, form);
   });
 
   // The answer to an app that wants it posted. The button stays for those without a script.
@@ -99,6 +99,18 @@
       mark();
       button.click();
     });
+
+    // A phone offers the code of the text message itself, if its last line is for this site (WebOTP).
+    if ('textMessage' in code.dataset && 'OTPCredential' in window) {
+      const waiting = new AbortController();
+      code.form.addEventListener('submit', () => waiting.abort());
+      navigator.credentials.get({ otp: { transport: ['sms'] }, signal: waiting.signal }).then((message) => {
+        if (code.form.dataset.sent) return;
+        code.value = digits(message.code);
+        mark();
+        button.click();
+      }).catch(() => {});
+    }
   }
 
   // Once the letter's link was confirmed in another browser, this page goes on. It asks less and less often, and at

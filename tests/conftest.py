@@ -26,7 +26,9 @@ from auth_portal.settings import Settings, load_settings
 from auth_portal.web.services import Services
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
+from tests.support.outboxes import Outboxes
 from tests.support.postgres import PostgresServer, PostgresUnavailable
+from tests.support.sms import SmsSink
 from tests.support.smtp import MailSink
 
 Visit = Callable[..., Visitor]
@@ -70,12 +72,33 @@ def _descriptors_given_back() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture(scope="session")
+def sms_sink() -> Iterator[SmsSink]:
+    """A real SMS gateway that keeps what it is given."""
+    with SmsSink() as server:
+        yield server
+
+
+@pytest.fixture
+def sms(sms_sink: SmsSink) -> SmsSink:
+    """The SMS gateway, empty and without a fault: ``make_app(sms_url=sms.setting)``."""
+    sms_sink.release()
+    sms_sink.clear()
+    return sms_sink
+
+
 @pytest.fixture
 def outbox(sink: MailSink) -> MailSink:
     """The SMTP server, empty and without a fault."""
     sink.fault = None
     sink.clear()
     return sink
+
+
+@pytest.fixture
+def outboxes(outbox: MailSink, sms: SmsSink) -> Outboxes:
+    """The SMTP server and the SMS gateway, for portals that have both."""
+    return Outboxes(outbox, sms)
 
 
 def environment(database_url: str, mail_url: str, **overrides: object) -> dict[str, str]:
@@ -90,6 +113,8 @@ def environment(database_url: str, mail_url: str, **overrides: object) -> dict[s
         "sends_per_inbox_per_hour": 0,
         "sends_per_inbox_per_day": 0,
         "sends_per_source_per_hour": 0,
+        "sms_per_range_per_hour": 0,
+        "sms_per_site_per_day": 0,
         "log_level": "warning",
     }
     merged = {**values, **overrides}

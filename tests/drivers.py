@@ -11,23 +11,30 @@ from typing import Any
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.letters import code_in
-from tests.support.smtp import MailSink
+from tests.support.outboxes import Outbox, is_number, number_of
 
 AUTH = "/api/v1/auth"
 
 
 class ApiDriver:
-    """A JSON caller at ``address``; remembers nothing between calls."""
+    """A JSON caller at ``address``; remembers nothing between calls.
 
-    def __init__(self, app: Flask, outbox: MailSink, address: str = "127.0.0.1") -> None:
+    With ``channel="sms"`` it goes to the phone doors: whom a test calls by an address, it knows by a number.
+    """
+
+    def __init__(self, app: Flask, outbox: Outbox, address: str = "127.0.0.1", channel: str = "email") -> None:
         self.app = app
         self.outbox = outbox
         self.address = address
+        self.channel = channel
 
     def at(self, address: str) -> ApiDriver:
         """The same caller from another network."""
-        return ApiDriver(self.app, self.outbox, address)
+        return ApiDriver(self.app, self.outbox, address, self.channel)
+
+    def whom(self, name: str) -> str:
+        """The address or number of somebody who is called by an address or number."""
+        return _whom(name, self.channel)
 
     def call(
         self, method: str, path: str, body: Any = None, *, token: str | None = None, **headers: str
@@ -48,29 +55,37 @@ class ApiDriver:
         """POST."""
         return self.call("POST", path, body, **options)
 
-    def send(self, email: str = "ada@example.com", **extra: Any) -> TestResponse:
-        """Ask for a code."""
-        return self.post("send-otp-email", {"email": email, **extra})
+    def send(self, destination: str = "ada@example.com", **extra: Any) -> TestResponse:
+        """Ask for a code, at the door for addresses or the one for numbers."""
+        destination = self.whom(destination)
+        if is_number(destination):
+            return self.post("send-otp", {"phoneNumber": destination, **extra})
+        return self.post("send-otp-email", {"email": destination, **extra})
 
-    def login(self, email: str, code: str, **extra: Any) -> TestResponse:
+    def login(self, destination: str, code: str, **extra: Any) -> TestResponse:
         """Try a code."""
-        return self.post("login-otp-email", {"email": email, "code": code, **extra})
+        destination = self.whom(destination)
+        if is_number(destination):
+            return self.post("login-otp", {"phoneNumber": destination, "code": code, **extra})
+        return self.post("login-otp-email", {"email": destination, "code": code, **extra})
 
-    def code_sent_to(self, email: str) -> str:
-        """The code of the newest letter to this address."""
-        return code_in(self.outbox.sent_to(email)[-1])
+    def code_sent_to(self, destination: str) -> str:
+        """The code of the newest letter to this address, or text to this number."""
+        return self.outbox.code_sent_to(self.whom(destination))
 
-    def proven(self, email: str = "ada@example.com") -> dict[str, Any]:
+    def proven(self, destination: str = "ada@example.com") -> dict[str, Any]:
         """The data of a login with the right code."""
-        sent = self.send(email)
+        sent = self.send(destination)
         assert sent.status_code == 201, sent.text
-        answer = self.login(email, self.code_sent_to(email))
+        answer = self.login(destination, self.code_sent_to(destination))
         assert answer.status_code == 200, answer.text
         return data_of(answer)
 
-    def register(self, email: str = "ada@example.com", first: str = "Ada", last: str = "Lovelace") -> dict[str, Any]:
+    def register(
+        self, destination: str = "ada@example.com", first: str = "Ada", last: str = "Lovelace"
+    ) -> dict[str, Any]:
         """The data of a complete registration of a new person."""
-        token = self.proven(email)["registrationToken"]
+        token = self.proven(destination)["registrationToken"]
         body = {"firstName": first, "lastName": last, "acceptTerms": True}
         answer = self.post("complete-registration", body, token=token)
         assert answer.status_code == 201, answer.text
@@ -78,11 +93,22 @@ class ApiDriver:
 
 
 class BrowserDriver:
-    """A browser: keeps cookies, reads forms, never runs scripts. Does not follow redirects by itself."""
+    """A browser: keeps cookies, reads forms, never runs scripts. Does not follow redirects by itself.
 
-    def __init__(self, app: Flask, outbox: MailSink, address: str = "127.0.0.1", language: str = "en") -> None:
+    With ``channel="sms"`` its person prefers the phone: whom a test calls by an address, it knows by a number.
+    """
+
+    def __init__(
+        self,
+        app: Flask,
+        outbox: Outbox,
+        address: str = "127.0.0.1",
+        language: str = "en",
+        channel: str = "email",
+    ) -> None:
         self.client = app.test_client()
         self.outbox = outbox
+        self.channel = channel
         self.headers = {"Accept-Language": language, "User-Agent": "Mozilla/5.0 (Windows NT 10.0) Firefox/140.0"}
         self.environ = {"REMOTE_ADDR": address}
         self.page = ""
@@ -104,10 +130,11 @@ class BrowserDriver:
         found = re.search(rf'<input[^>]*name="{name}"[^>]*value="([^"]*)"', self.page)
         return unescape(found[1]) if found else None
 
-    def ask(self, email: str) -> TestResponse:
-        """Enter an address on the first page; stands on the code page if that went well."""
-        self.get("/login")
-        answer = self.post("/login", {"email": email})
+    def ask(self, destination: str) -> TestResponse:
+        """Enter an address or a number on the first page; stands on the code page if that went well."""
+        destination = _whom(destination, self.channel)
+        self.get("/login?by=phone" if is_number(destination) else "/login")
+        answer = self.post("/login", entry(destination))
         if answer.status_code == 303:
             self.get(answer.location)
         return answer
@@ -116,18 +143,18 @@ class BrowserDriver:
         """Enter a code on the page that is open."""
         return self.post("/login/code", {"code": code, "challenge": self.hidden("challenge") or ""})
 
-    def code_sent_to(self, email: str) -> str:
-        """The code of the newest letter to this address."""
-        return code_in(self.outbox.sent_to(email)[-1])
+    def code_sent_to(self, destination: str) -> str:
+        """The code of the newest letter to this address, or text to this number."""
+        return self.outbox.code_sent_to(_whom(destination, self.channel))
 
-    def prove(self, email: str) -> TestResponse:
+    def prove(self, destination: str) -> TestResponse:
         """Ask for a code and enter it."""
-        self.ask(email)
-        return self.enter(self.code_sent_to(email))
+        self.ask(destination)
+        return self.enter(self.code_sent_to(destination))
 
-    def register(self, email: str, first: str = "Ada", last: str = "Lovelace") -> TestResponse:
-        """Prove an address and complete the registration; stands on the account page."""
-        self.get(self.prove(email).location)
+    def register(self, destination: str, first: str = "Ada", last: str = "Lovelace") -> TestResponse:
+        """Prove an address or a number and complete the registration; stands on the account page."""
+        self.get(self.prove(destination).location)
         answer = self.post("/register", {"first_name": first, "last_name": last, "terms": "y"})
         self.get(answer.location)
         return answer
@@ -176,6 +203,15 @@ class BrowserDriver:
         if answer.mimetype == "text/html" and answer.status_code != 303:
             self.page = answer.text
         return answer
+
+
+def _whom(name: str, channel: str) -> str:
+    return number_of(name) if channel == "sms" and not is_number(name) else name
+
+
+def entry(destination: str) -> dict[str, str]:
+    """The field of the first page that this belongs in, filled."""
+    return {"phone" if is_number(destination) else "email": destination}
 
 
 def data_of(answer: TestResponse) -> dict[str, Any]:

@@ -50,7 +50,7 @@ class World:
         user = self.services.users.find_by_id(self.user_id)
         assert user is not None
         with self.engine.begin() as connection:
-            return self.sessions.open_session(connection, user, BROWSER)
+            return self.sessions.open_session(connection, user, BROWSER, "email")
 
     def grant(self, parent_id: str, client_id: str = APP, **draft: Any) -> tuple[str, str]:
         """A grant that a browser's session opened: its id, and its refresh token or secret."""
@@ -62,6 +62,7 @@ class World:
             "parent_id": parent_id,
             "scope": "openid profile",
             "parameters": {"nonce": "n"},
+            "channel": "email",
             "authenticated_at": utcnow(),
             "ttl": timedelta(days=7),
         }

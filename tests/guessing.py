@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -12,8 +11,7 @@ from sqlalchemy import text
 
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome, wrong_code
-from tests.support.letters import ReceivedMail, text_of
-from tests.support.smtp import MailSink
+from tests.support.outboxes import Outbox
 
 ADA = "ada@example.com"
 REFUSED = (401, "code_invalid")
@@ -22,7 +20,6 @@ LIFE = 602
 MOST_DIGITS = 20
 
 _numbers = itertools.count(1)
-_CODE_LINE = re.compile(r"^\s*(\d{4,8}|\d{4}(?: \d{4})*(?: \d{1,4}))\s*$", re.MULTILINE)
 
 
 def new_address() -> str:
@@ -61,7 +58,7 @@ class Sent:
 class Visitor:
     """People who ask for one address's codes: over the API or in browsers, from anywhere."""
 
-    def __init__(self, app: Flask, outbox: MailSink, email: str = ADA) -> None:
+    def __init__(self, app: Flask, outbox: Outbox, email: str = ADA) -> None:
         self.app, self.outbox, self.email = app, outbox, email
 
     def send(self, address: str | None = None) -> Sent:
@@ -71,7 +68,7 @@ class Visitor:
         answer = caller.send(self.email)
         assert answer.status_code == 201, answer.text
         data = data_of(answer)
-        sent = Sent(caller, self.email, data["challengeId"], code_of(self.outbox.sent_to(self.email)[-1]))
+        sent = Sent(caller, self.email, data["challengeId"], self.outbox.code_sent_to(self.email))
         assert data["codeLength"] == sent.length
         return sent
 
@@ -80,7 +77,7 @@ class Visitor:
         services_of(self.app).background.wait()
         browser = browser or BrowserDriver(self.app, self.outbox, new_address())
         assert browser.ask(self.email).location == "/login/code"
-        code = code_of(self.outbox.sent_to(self.email)[-1])
+        code = self.outbox.code_sent_to(self.email)
         assert f'data-code="{len(code)}"' in browser.page
         return browser, code
 
@@ -89,13 +86,6 @@ class Visitor:
         while (sent := self.send()).length < most:
             sent.guess_wrong(guesses)
         return sent
-
-
-def code_of(mail: ReceivedMail) -> str:
-    """The code of a letter, however long, without its gaps."""
-    found = _CODE_LINE.findall(text_of(mail))
-    assert len(found) == 1, text_of(mail)
-    return str(found[0]).replace(" ", "")
 
 
 def evaluated(app: Flask) -> dict[int, int]:

@@ -67,6 +67,7 @@ class Site:
             parent_id=self.session.id,
             scope="openid",
             parameters={},
+            channel="email",
             authenticated_at=self.session.authenticated_at,
             ttl=timedelta(hours=1),
         )

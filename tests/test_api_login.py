@@ -1,4 +1,8 @@
-"""``POST login-otp-email``: whose guess counts at which code, how many there are, and what a right code opens."""
+"""``POST login-otp-email`` and ``login-otp``: whose guess counts at which code, how many there are, and what a right
+code opens.
+
+Every test runs at both doors: the rules are the same.
+"""
 
 from __future__ import annotations
 
@@ -8,16 +12,50 @@ from flask import Flask
 
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome, wrong_code
-from tests.support.smtp import MailSink
+from tests.support.outboxes import Outboxes
+from tests.support.sms import SmsSink
 
 ADA = "ada@example.com"
 MALFORMED = (400, "validation_failed")
 REFUSED = (401, "code_invalid")
 TEXT = "Doğrulama kodu hatalı veya süresi dolmuş"
 USER = [
-    "createdAt", "email", "fields", "firstName", "id", "lastName", "locale", "missingFields", "phoneNumber",
+    "createdAt",
+    "email",
+    "fields",
+    "firstName",
+    "id",
+    "lastName",
+    "locale",
+    "missingFields",
+    "phoneNumber",
     "termsAccepted",
-]  # fmt: skip
+]
+
+
+@pytest.fixture
+def app(make_app: Made, sms: SmsSink) -> Flask:
+    """A portal that sends letters and texts."""
+    made: Flask = make_app(sms_url=sms.setting)
+    return made
+
+
+@pytest.fixture(params=["email", "sms"])
+def api(request: pytest.FixtureRequest, app: Flask, outboxes: Outboxes) -> ApiDriver:
+    """A JSON caller who has codes mailed, and one who has them texted."""
+    return ApiDriver(app, outboxes, channel=request.param)
+
+
+@pytest.fixture
+def browser(app: Flask, outboxes: Outboxes, api: ApiDriver) -> BrowserDriver:
+    """A browser that asks for codes by the same channel."""
+    return BrowserDriver(app, outboxes, channel=api.channel)
+
+
+@pytest.fixture
+def closed(make_app: Made, sms: SmsSink, api: ApiDriver) -> ApiDriver:
+    """The same caller, in another network, once sign-up is closed."""
+    return ApiDriver(make_app(signup="closed", sms_url=sms.setting), api.outbox, "203.0.113.9", api.channel)
 
 
 @pytest.fixture
@@ -103,8 +141,9 @@ def test_after_the_last_attempt_the_right_code_is_refused(api: ApiDriver) -> Non
     assert outcome(api.login(ADA, code)) == REFUSED
 
 
-def test_the_configured_number_of_attempts_holds(make_app: Made, outbox: MailSink) -> None:
-    api = ApiDriver(make_app(code_attempts=1), outbox)
+def test_the_configured_number_of_attempts_holds(make_app: Made, sms: SmsSink, api: ApiDriver) -> None:
+    app = make_app(code_attempts=1, sms_url=sms.setting)
+    api = ApiDriver(app, api.outbox, channel=api.channel)
     api.send(ADA)
     code = api.code_sent_to(ADA)
     guess(api, code, 1)
@@ -216,14 +255,11 @@ def test_a_suspended_person_learns_so_only_with_the_right_code(app: Flask, api: 
     assert outcome(api.login(ADA, code)) == REFUSED
 
 
-def test_where_sign_up_is_closed_a_strangers_right_code_is_refused(
-    api: ApiDriver, make_app: Made, outbox: MailSink
-) -> None:
+def test_where_sign_up_is_closed_a_strangers_right_code_is_refused(api: ApiDriver, closed: ApiDriver) -> None:
     api.send(ADA)
-    assert outcome(ApiDriver(make_app(signup="closed"), outbox).login(ADA, api.code_sent_to(ADA))) == REFUSED
+    assert outcome(closed.login(ADA, api.code_sent_to(ADA))) == REFUSED
 
 
-def test_where_sign_up_is_closed_a_known_person_signs_in(api: ApiDriver, make_app: Made, outbox: MailSink) -> None:
+def test_where_sign_up_is_closed_a_known_person_signs_in(api: ApiDriver, closed: ApiDriver) -> None:
     api.register(ADA)
-    closed = ApiDriver(make_app(signup="closed"), outbox, "203.0.113.9")
     assert closed.proven(ADA)["registrationRequired"] is False

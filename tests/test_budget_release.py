@@ -211,7 +211,7 @@ def test_pruning_never_changes_what_the_ledger_says(
     found = {}
     for days in (0, 1, 2, 5, 29, 31, 60, 200, 364, 366, 399):
         clock.move_to(NOW + days * DAY + timedelta(minutes=12))
-        prune(services_of(app).engine)
+        prune(services_of(app).engine, services_of(app).seals)
         found[days] = [visitor.send().length for visitor in (dormant, active, mild)]
     early, later, last = [20, 20, 8], [20, 6, 6], [20, 4, 4]
     assert found == {days: early if days < 30 else later if days < 365 else last for days in found}
@@ -224,7 +224,7 @@ def test_pruning_keeps_a_guess_that_came_from_elsewhere(visitor: Visitor, clock:
     sent = visitor.send()
     sent.caller.at(new_address()).login(ADA, wrong_code(sent.code))
     clock.shift(2 * DAY)
-    prune(services_of(visitor.app).engine)
+    prune(services_of(visitor.app).engine, services_of(visitor.app).seals)
     following = visitor.send()
     following.guess_wrong(4)
     assert not following.is_right()
@@ -238,7 +238,7 @@ def test_a_hundred_failures_in_a_row_count_until_a_success_or_for_four_hundred_d
     visitor.use_up(guesses=10)
     for days, length in ((399, 20), (402, 6)):
         clock.move_to(NOW + days * DAY)
-        prune(services_of(visitor.app).engine)
+        prune(services_of(visitor.app).engine, services_of(visitor.app).seals)
         assert visitor.send().length == length
 
 

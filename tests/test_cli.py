@@ -20,7 +20,9 @@ from sqlalchemy import Pool, event, text
 from auth_portal.cli import portal
 from tests.conftest import NOW, environment, services_of
 from tests.drivers import ApiDriver, outcome
+from tests.owning import NEW, Owner
 from tests.support.portal import ROOT
+from tests.support.smtp import MailSink
 
 ADA = "ada@example.com"
 Run = Callable[..., Result]
@@ -124,6 +126,22 @@ def test_a_new_database_is_brought_to_this_release_and_then_agrees(tmp_path: Any
     assert shell("doctor", **environ).returncode == 0
 
 
+@pytest.mark.parametrize(
+    ("sms_url", "detail"),
+    [
+        (None, "off: no sign-in by phone"),
+        ("twilio://AC1:hunter2@api.twilio.com/MG1,netgsm://850:hunter2@api.netgsm.com.tr/X", "twilio, then netgsm"),
+    ],
+)
+def test_the_doctor_says_where_text_messages_go_and_no_secret(
+    tmp_path: Any, sms_url: str | None, detail: str
+) -> None:
+    environ = environment(f"sqlite:///{tmp_path / 'portal.db'}", "smtp://127.0.0.1:1", sms_url=sms_url)
+    told = shell("doctor", "--json", **environ)
+    assert {row["check"]: row["detail"] for row in json.loads(told.stdout)}["sms"] == detail
+    assert "hunter2" not in told.stdout + told.stderr
+
+
 def test_a_database_that_is_not_migrated_is_told_what_to_do(tmp_path: Any) -> None:
     environ = environment(f"sqlite:///{tmp_path / 'portal.db'}", "smtp://127.0.0.1:1")
     told, checked, listed = (
@@ -146,7 +164,8 @@ def test_a_database_that_differs_from_the_models_fails_the_check(app: Flask, run
 
 def test_a_healthy_installation_passes_the_doctor(app: Flask, run: Run) -> None:
     rows = json_of(run("doctor", "--json"))
-    assert {row["check"] for row in rows} == {"settings", "guess budget", "database", "schema", "signing keys"}
+    checks = {"settings", "sms", "guess budget", "database", "schema", "signing keys", "audit seals"}
+    assert {row["check"] for row in rows} == checks
     assert all(row["ok"] for row in rows)
 
 
@@ -223,6 +242,14 @@ def test_a_user_is_found_by_id_and_by_every_spelling_of_the_address(api: ApiDriv
         assert (row["id"], row["email"], row["first_name"], row["suspended"]) == (user["id"], ADA, "Şükrü", False)
 
 
+def test_a_user_is_shown_with_all_that_was_proven(app: Flask, outbox: MailSink, run: Run) -> None:
+    """OTP-36: whoever helps somebody must see what that person can sign in with."""
+    owner = Owner(ApiDriver(app, outbox))
+    owner.take(NEW, keepFormer=True)
+    (row,) = json_of(run("user", "show", NEW, "--json"))
+    assert (row["id"], row["email"], row["proven"]) == (owner.id, ADA, f"{ADA}, {NEW}")
+
+
 @pytest.mark.parametrize("command", ["show", "suspend", "restore"])
 def test_a_user_who_is_not_there_ends_with_1_and_a_sentence(run: Run, command: str) -> None:
     for who in ("nobody@example.com", "0" * 32, "no@address@at all", ""):
@@ -256,16 +283,19 @@ def test_pruning_removes_what_is_over_and_nothing_that_lives(
     api.send("waiting@example.com")
     removed = {row["kind"]: row["removed"] for row in json_of(run("prune", "--json"))}
     assert removed == {
+        "people": 0,
         "challenges": 1,
         "addresses of challenges": 0,
         "registrations": 1,
         "send limits": 1,
         "known devices": 0,
+        "changes of addresses": 0,
         "sessions": 0,
         "requests of apps": 0,
         "codes of apps": 0,
         "device codes": 0,
         "spent assertions": 0,
+        "events": 0,
     }
     assert api.login("waiting@example.com", api.code_sent_to("waiting@example.com")).status_code == 200
     refreshed = api.post("refresh-token", {"refreshToken": tokens["refreshToken"]})

@@ -137,6 +137,7 @@ def test_a_client_that_is_deleted_takes_its_grants_along_and_no_others(app: Flas
                     parent_id=each[:32],
                     scope="openid",
                     parameters={},
+                    channel="email",
                     authenticated_at=NOW,
                     ttl=SECRET_OVERLAP,
                     is_offline=True,

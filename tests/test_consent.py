@@ -8,6 +8,7 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from auth_portal.signin.events import PORTAL
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, CALLBACK, RelyingParty, answer_in, request_id_in, through_sign_in
@@ -263,5 +264,5 @@ def test_who_is_not_admitted_can_go_back_to_the_app(app: Flask, ada: BrowserDriv
 def test_what_two_tabs_allow_at_once_is_all_kept(app: Flask, shop: RelyingParty, ada: BrowserDriver) -> None:
     consents, user_id = services_of(app).consents, services_of(app).users.newest(1)[0].id
     scopes = [f"scope{number}" for number in range(8)]
-    in_parallel([lambda scope=scope: consents.allow(user_id, shop.id, ["openid", scope]) for scope in scopes])
+    in_parallel([lambda scope=scope: consents.allow(user_id, shop.id, ["openid", scope], PORTAL) for scope in scopes])
     assert consents.find(user_id, shop.id) == {"openid", *scopes}

@@ -10,7 +10,7 @@ import pytest
 from flask import Flask
 
 from auth_portal.db import utcnow
-from auth_portal.delivery.deliverer import MailDeliverer
+from auth_portal.delivery.deliverer import LetterDeliverer, MailChannel
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.relays import SmtpRelay
 from auth_portal.errors import DeliveryFailed
@@ -39,7 +39,7 @@ def sender(*urls: str, **overrides: object) -> Send:
     """A deliverer for relays, wired as the portal does: ``send(to=…, code=…, locale=…)``."""
     settings = settings_for("sqlite:////nowhere/portal.db", ",".join(urls), **overrides)
     relays = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
-    deliverer, app = MailDeliverer(Letters(settings), relays), Flask(__name__)
+    deliverer, app = LetterDeliverer(MailChannel(Letters(settings), relays)), Flask(__name__)
 
     def send(to: str = TO, code: str = "0471", locale: str = "en") -> None:
         letter = CodeLetter(

@@ -14,7 +14,7 @@ import pytest
 from flask import Flask
 
 from auth_portal.db import utcnow
-from auth_portal.delivery.deliverer import MailDeliverer
+from auth_portal.delivery.deliverer import LetterDeliverer, MailChannel
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.message import Message, UnsafeHeader
 from auth_portal.delivery.relays import SmtpRelay
@@ -39,13 +39,13 @@ Send = Callable[..., ReceivedMail]
 
 @pytest.fixture
 def deliver(outbox: MailSink) -> Send:
-    """Sends a letter of ``MailDeliverer``'s method of that name and gives it as it arrived; settings by name."""
+    """Sends a letter of ``LetterDeliverer``'s method of that name and gives it as it arrived; settings by name."""
 
     def make(kind: str, facts: CodeLetter | NoticeLetter, **overrides: object) -> ReceivedMail:
         settings = settings_for("sqlite:////nowhere/portal.db", outbox.url, **overrides)
         relay = SmtpRelay(parse_relay(outbox.url), settings.public_host)
         with Flask(__name__).app_context():
-            getattr(MailDeliverer(Letters(settings), [relay]), f"send_{kind}")(facts)
+            getattr(LetterDeliverer(MailChannel(Letters(settings), [relay])), f"send_{kind}")(facts)
         return outbox.messages[-1]
 
     return make

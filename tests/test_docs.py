@@ -2,17 +2,34 @@
 
 from __future__ import annotations
 
+import base64
 import re
+import time
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import pytest
 from click.testing import CliRunner
 
 from auth_portal.cli import portal
-from auth_portal.settings import PROFILES, ROOT, Settings, load_settings, yearly_bound, yearly_bound_with_spare
+from auth_portal.delivery.gateways import open_gateway
+from auth_portal.delivery.texts import Texts
+from auth_portal.settings import (
+    PROFILES,
+    ROOT,
+    Settings,
+    load_settings,
+    parse_gateway,
+    yearly_bound,
+    yearly_bound_with_spare,
+)
 from tests.conftest import environment
+from tests.support.sms import SmsSink
+from tests.texting import code_letter, text_message
 
 SECURITY = ROOT / "docs" / "security.md"
+PHONE = ROOT / "docs" / "phone.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")], key=str)
 
 
@@ -58,6 +75,8 @@ def test_the_limits_are_those_of_the_settings() -> None:
         f"| {settings.sends_per_inbox_per_hour} an hour, {settings.sends_per_inbox_per_day} a day |",
         f"| {settings.sends_per_source_per_hour} an hour |",
         f"| {settings.sends_per_site_per_hour:,} an hour |",
+        f"| {settings.sms_per_range_per_hour} an hour |",
+        f"| {settings.sms_per_site_per_day:,} in any 24 hours |",
         f"at most {settings.open_short_codes} short codes",
         *(
             f"{rung.budget:,} {'wrong guesses at four digits in 30 days' if length == 4 else 'at ' + name}"
@@ -82,4 +101,29 @@ def test_every_requirement_about_codes_is_cited_by_a_test_or_said_to_be_open() -
 def _settings(**overrides: object) -> Settings:
     """Production as it is by default: without the tests' own limits."""
     values = environment("sqlite:////nowhere/portal.db", "smtp://127.0.0.1:1", **overrides)
-    return load_settings({name: value for name, value in values.items() if "_SENDS_" not in name})
+    return load_settings({name: value for name, value in values.items() if "_PER_" not in name})
+
+
+def test_the_receiver_of_the_phone_page_takes_what_the_portal_sends_and_nothing_else(sms: SmsSink) -> None:
+    """Standard Webhooks."""
+    sample: dict[str, Any] = {}
+    (code,) = re.findall(r"```python\n(.*?)```", PHONE.read_text("utf-8"), re.DOTALL)
+    exec(code, sample)
+    is_ours = sample["is_from_the_portal"]
+    secret = unquote(sms.setting.partition("://:")[2].partition("@")[0])
+    open_gateway(parse_gateway(sms.setting)).hand_over(text_message(), time.monotonic() + 10)
+    (asked,) = sms.asked
+    assert is_ours(asked.headers, asked.body, secret)
+    assert is_ours(asked.headers, asked.body, f"whsec_{secret}")
+    assert not is_ours(asked.headers, asked.body + b" ", secret)
+    assert not is_ours(asked.headers, asked.body, base64.b64encode(b"another").decode())
+    for name in ("webhook-id", "webhook-timestamp", "webhook-signature"):
+        assert not is_ours({**asked.headers, name: "1"}, asked.body, secret), name
+        assert not is_ours({key: asked.headers[key] for key in asked.headers if key != name}, asked.body, secret), (
+            name
+        )
+
+
+def test_the_text_on_the_phone_page_is_the_one_that_is_sent() -> None:
+    settings = load_settings(environment("sqlite:///x", "smtp://x", public_url="https://portal.example"))
+    assert f"\n```\n{Texts(settings).code(code_letter(locale='tr')).text}\n```\n" in PHONE.read_text("utf-8")

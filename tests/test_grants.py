@@ -17,7 +17,7 @@ from sqlalchemy import text
 
 from auth_portal.db import utcnow
 from auth_portal.settings import ROOT
-from auth_portal.signin.sessions import REFRESH_GRACE
+from auth_portal.signin.refreshing import REFRESH_GRACE
 from auth_portal.signin.tokens import AccessDraft
 from tests.conftest import environment
 from tests.drivers import ApiDriver, outcome

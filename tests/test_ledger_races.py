@@ -11,8 +11,8 @@ from sqlalchemy import create_engine, text
 
 from auth_portal.db import engine_options
 from tests.conftest import DATABASES, environment
-from tests.guessing import code_of
 from tests.support.api import Answer, Api, in_parallel
+from tests.support.letters import code_in
 from tests.support.portal import PortalProcess
 from tests.support.smtp import MailSink
 
@@ -54,7 +54,7 @@ class Crowd:
 
     def wrong(self, email: str, length: int) -> str:
         """A code of this length that nobody was sent."""
-        sent = {code_of(mail) for mail in self.sink.sent_to(email)}
+        sent = {code_in(mail) for mail in self.sink.sent_to(email)}
         return next(code for code in (f"{number:0{length}}" for number in range(1_000)) if code not in sent)
 
 
@@ -128,7 +128,7 @@ def test_sends_guesses_and_successes_at_once_keep_the_ledger_right(crowd: Crowd)
     email = "busy@example.com"
     owner, *callers = crowd.arrive(41)
     mine = owner.send_code(email)
-    code = code_of(crowd.sink.sent_to(email)[0])
+    code = code_in(crowd.sink.sent_to(email)[0])
     sends = answered(in_parallel([lambda api=api: api.send_code(email) for api in callers[:10]]), 201)
 
     calls = [lambda: owner.login(email, code, challengeId=mine.data["challengeId"])] * 5
@@ -156,5 +156,5 @@ def test_strangers_and_the_owner_at_one_code_at_once_have_five_guesses_and_one(c
     calls += [lambda: owner.login(email, typed, challengeId=sent["challengeId"])] * 4
     answered(in_parallel(calls), 401)
     assert [(row.attempts, row.foreign_attempts) for row in crowd.rows(email)] == [(4, SPARE)]
-    code = code_of(crowd.sink.sent_to(email)[0])
+    code = code_in(crowd.sink.sent_to(email)[0])
     assert owner.login(email, code, challengeId=sent["challengeId"]).status == 200

@@ -16,7 +16,8 @@ from auth_portal.db import utcnow
 from auth_portal.settings import load_settings
 from auth_portal.signin import limits, proof_of_work
 from auth_portal.signin.addresses import parse_email
-from auth_portal.signin.limits import SITE_PARTS, Bucket
+from auth_portal.signin.buckets import Bucket, milliseconds
+from auth_portal.signin.limits import SITE_PARTS
 from tests.conftest import Made, environment, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.support.api import in_parallel
@@ -73,7 +74,7 @@ def fill(app: Flask, outbox: MailSink, email: str = ADA) -> TestResponse:
 def levels(app: Flask) -> list[float]:
     """How many sends are in each part that has any."""
     select = text("SELECT spent_until FROM send_limit WHERE kind = 'site-hour' AND spent_until > :now ORDER BY key")
-    now = limits.milliseconds(utcnow())
+    now = milliseconds(utcnow())
     with services_of(app).engine.connect() as connection:
         return [(until - now) / (HOUR * 1000 / EACH) for (until,) in connection.execute(select, {"now": now})]
 

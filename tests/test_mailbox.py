@@ -13,8 +13,12 @@ from flask import Flask
 
 from auth_portal.app import create_app
 from auth_portal.settings import ROOT
+from auth_portal.signin.addresses import Destination
+from auth_portal.signin.callers import Caller
+from auth_portal.signin.otp import SentCode
 from tests.conftest import Made, services_of, settings_for
 from tests.drivers import BrowserDriver
+from tests.support.sms import SmsSink
 from tests.support.smtp import MailSink
 
 MAILBOX = "/dev/mailbox"
@@ -146,10 +150,70 @@ def test_production_has_no_mailbox(browser: BrowserDriver) -> None:
         assert browser.get(path).status_code == 404, path
 
 
-def test_a_development_portal_with_a_relay_has_no_mailbox(make_app: Made, outbox: MailSink, email: str) -> None:
-    """Contract, section 1 (MAIL_URL): the mail goes out."""
-    browser = BrowserDriver(make_app(env="development"), outbox)
+def test_a_development_portal_with_a_relay_and_a_gateway_has_no_mailbox(
+    make_app: Made, outbox: MailSink, sms: SmsSink, email: str
+) -> None:
+    """Contract, section 1 (MAIL_URL, SMS_URL): what is sent goes out."""
+    app = make_app(env="development", sms_url=sms.setting)
+    browser = BrowserDriver(app, outbox)
     browser.ask(email)
     assert MAILBOX not in browser.page
     assert browser.get(MAILBOX).status_code == 404
     assert len(outbox.sent_to(email)) == 1
+
+
+@pytest.fixture
+def number() -> str:
+    """A number that nobody else writes to."""
+    return f"+90555{os.getpid() % 10_000:04}{next(_numbers) % 1_000:03}"
+
+
+def text_to(app: Flask, number: str, locale: str = "en") -> SentCode:
+    """Have a code sent to a number."""
+    return services_of(app).otp.send_code(Destination("sms", number), Caller.api("192.0.2.7"), locale)
+
+
+def test_a_text_is_caught_and_shown_with_number_and_code(
+    development: Flask, visitor: BrowserDriver, number: str, outbox: MailSink
+) -> None:
+    """Contract, section 1 (SMS_URL)."""
+    sent = text_to(development, number)
+    visitor.get(MAILBOX)
+    [article] = letters_to(number, visitor.page)
+    assert code_in(article) == sent.code
+    assert f"@127.0.0.1 #{sent.code}</pre>" in article
+    assert "<h2" in article
+    assert "paid as 1 message" in article
+    assert "HTML" not in article
+    assert outbox.messages == []
+
+
+def test_letters_and_texts_lie_in_one_order(
+    development: Flask, visitor: BrowserDriver, number: str, email: str
+) -> None:
+    text_to(development, number)
+    visitor.ask(email)
+    visitor.get(MAILBOX)
+    assert visitor.page.index(f">{email}<") < visitor.page.index(f">{number}<")
+
+
+def test_a_text_has_no_page_of_its_own(development: Flask, visitor: BrowserDriver, number: str) -> None:
+    text_to(development, number)
+    visitor.get(MAILBOX)
+    [article] = letters_to(number, visitor.page)
+    found = re.search(r'id="letter-([^"]+)"', article)
+    assert found
+    assert visitor.client.get(f"{MAILBOX}/{found[1]}.html").status_code == 404
+
+
+def test_a_development_portal_with_a_relay_only_catches_its_texts(
+    make_app: Made, outbox: MailSink, email: str, number: str
+) -> None:
+    """Contract, section 1 (SMS_URL)."""
+    app = make_app(env="development")
+    browser = BrowserDriver(app, outbox)
+    browser.ask(email)
+    text_to(app, number)
+    browser.get(MAILBOX)
+    assert len(outbox.sent_to(email)) == 1
+    assert (len(letters_to(number, browser.page)), letters_to(email, browser.page)) == (1, [])

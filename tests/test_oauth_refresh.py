@@ -8,7 +8,7 @@ import pytest
 import time_machine
 from flask import Flask
 
-from auth_portal.signin.sessions import REFRESH_GRACE
+from auth_portal.signin.refreshing import REFRESH_GRACE
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, RelyingParty, answer_in, request_id_in
 from tests.support.api import in_parallel

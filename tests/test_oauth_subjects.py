@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from flask import Flask
 
+from auth_portal.signin.events import OPERATOR
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
 from tests.relying import ADA, RelyingParty, answer_in
@@ -149,5 +150,5 @@ def test_a_name_that_changed_is_told_as_it_is_now(
     shop = RelyingParty(app)
     token = shop.sign_in(ada, scope="openid profile")["access_token"]
     user_id = shop.userinfo(token).json["sub"]
-    services_of(app).users.update_profile(user_id, first_name="Augusta")
+    services_of(app).users.update_profile(user_id, OPERATOR, first_name="Augusta")
     assert shop.userinfo(token).json["given_name"] == "Augusta"

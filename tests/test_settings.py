@@ -84,6 +84,26 @@ def test_a_word_that_is_no_environment_is_refused(good: dict[str, str], env: str
         ("mail_url", "smtp://user@relay.example"),
         ("mail_url", "smtp://relay.example:abc"),
         ("mail_url", "smtp://good.example,bad.example"),
+        ("sms_url", "https://sms.example"),
+        ("sms_url", "https+webhook://"),
+        ("sms_url", "https+webhook://sms.example:0/"),
+        ("sms_url", "https+webhook://sms.example/a b"),
+        ("sms_url", "https+webhook://müşteri.example/"),
+        ("sms_url", "https+webhook://user@sms.example/"),
+        ("sms_url", f"https+webhook://:{'=' * 32}@sms.example/"),
+        ("sms_url", "https+webhook://:c2hvcnQ=@sms.example/"),
+        ("sms_url", "http+webhook://sms.example/"),
+        ("sms_url", "http+webhook://app.localhost/"),
+        ("sms_url", "http+webhook://127.0.0.1.evil.example/"),
+        ("sms_url", "twilio://api.twilio.com/+15550001111"),
+        ("sms_url", "twilio://AC1@api.twilio.com/+15550001111"),
+        ("sms_url", "twilio://:token@api.twilio.com/+15550001111"),
+        ("sms_url", "twilio://AC1:token@api.twilio.com/"),
+        ("sms_url", "twilio://AC1:token@api.twilio.com/MG1/x"),
+        ("sms_url", "twilio://AC1:token@api.twilio.com/MG1?x=1"),
+        ("sms_url", "netgsm://850:p@api.netgsm.com.tr/%0D%0AX"),
+        ("sms_url", "netgsm://850:p@api.netgsm.com.tr:x/X"),
+        ("sms_url", "netgsm://850:p@api.netgsm.com.tr/X,hunter2"),
         ("mail_from", "nobody"),
         ("mail_from", "Portal <x@example.com>\nBcc: y@example.com"),
         ("signup", "maybe"),
@@ -98,6 +118,17 @@ def test_a_word_that_is_no_environment_is_refused(good: dict[str, str], env: str
         ("code_attempts", "0"),
         ("code_attempts", "11"),
         ("sends_per_inbox_per_hour", "-1"),
+        ("default_region", "tr"),
+        ("default_region", "TUR"),
+        ("default_region", "ZZ"),
+        ("sms_destinations", "TR,Germany"),
+        ("sms_destinations", "tr"),
+        ("sms_destinations", "90"),
+        ("sms_destinations", "+0090"),
+        ("sms_destinations", "TR,+90 555"),
+        ("sms_destinations", "*"),
+        ("sms_per_range_per_hour", "-1"),
+        ("sms_per_site_per_day", "many"),
         ("access_token_ttl", "2h"),
         ("trusted_proxies", "-1"),
         ("allowed_origins", "https://app.example/path"),
@@ -160,6 +191,7 @@ def test_every_secret_may_come_from_a_file(good: dict[str, str], tmp_path: Path,
         "secret_key_fallbacks": "g" * 32,
         "database_url": "postgresql://u:p@host/name",
         "mail_url": "smtps://u:p@relay.example:465",
+        "sms_url": "netgsm://u:p@api.netgsm.com.tr/PORTAL,twilio://AC1:p@api.twilio.com/MG1",
     }[name]
     path = tmp_path / "secret"
     path.write_text(f"{value}\n")
@@ -254,3 +286,11 @@ def test_every_setting_is_described_for_the_operator() -> None:
         assert field.description, name
         assert re.search(r"[.`]$", field.description), name
     assert set(LOCALES) == {"tr", "en"}
+
+
+def test_every_faulty_gateway_is_named_by_its_place(good: dict[str, str]) -> None:
+    urls = "hunter2://x,https+webhook://sms.example/,twilio://x"
+    assert faults(with_changes(good, {"sms_url": urls})) == [
+        "SMS_URL: gateway 1 is not https+webhook://, twilio:// or netgsm:// with a host",
+        "SMS_URL: gateway 3 needs a user and a password",
+    ]

@@ -73,7 +73,7 @@ class Witness:
     def _prune_if_due(self, now: int) -> None:
         if now - self._pruned_at >= DAY:
             self._pruned_at = now
-            retention.prune_if_due(self._services.engine, self._services.limits)
+            retention.prune_if_due(self._services.engine, self._services.limits, self._services.seals)
 
     def _watch_comparisons(self) -> None:
         compare: Callable[[str | None, str], bool] = otp.codes_match  # type: ignore[attr-defined]

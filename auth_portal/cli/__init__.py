@@ -9,6 +9,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from auth_portal.cli.clients import client
 from auth_portal.cli.database import database
+from auth_portal.cli.events import events
 from auth_portal.cli.keys import keys
 from auth_portal.cli.operations import doctor, prune, settings_table
 from auth_portal.cli.users import user
@@ -25,6 +26,7 @@ def portal() -> None:
 
 portal.add_command(client)
 portal.add_command(database)
+portal.add_command(events)
 portal.add_command(keys)
 portal.add_command(user)
 portal.add_command(prune)

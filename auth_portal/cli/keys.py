@@ -30,9 +30,12 @@ def list_keys(as_json: bool) -> None:
 def rotate(at_once: bool, leaked: bool, as_json: bool) -> None:
     """Publish new keys; they sign once every verifier has seen them, without any downtime.
 
-    Also encrypts all keys under the present SECRET_KEY. Running portals follow within half a minute.
+    Seals of the audit log are made with a new key from now on. Also encrypts all keys under the present SECRET_KEY.
+    Running portals follow within half a minute.
     """
-    made = load_services().keys.rotate(at_once=at_once, drop_former=leaked)
+    services = load_services()
+    made = services.keys.rotate(at_once=at_once, drop_former=leaked)
+    services.seals.keys.rotate(services.engine)
     show([_row(key) for key in made], as_json=as_json)
 
 

@@ -2,32 +2,46 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 from sqlalchemy.exc import SQLAlchemyError
 
 from auth_portal import schema
 from auth_portal.cli.context import json_option, load_services, show
 from auth_portal.errors import KeysUnreadable
-from auth_portal.settings import PREFIX, Settings, yearly_bound_with_spare
+from auth_portal.settings import PREFIX, Settings, parse_gateway, yearly_bound_with_spare
 from auth_portal.signin import retention
+from auth_portal.signin.seal_chain import ChainBroken
+from auth_portal.signin.seals import SEALED_BY, SealStatus
+from auth_portal.web.envelope import wire_time
 
 
 @click.command()
+@click.option("--broken-seals", is_flag=True, help="Also what of the audit log does not hold any more.")
 @json_option
-def prune(as_json: bool) -> None:
+def prune(broken_seals: bool, as_json: bool) -> None:
     """Delete what is past its time. The portal does so by itself every hour."""
-    removed = retention.prune(load_services().engine)
+    services = load_services()
+    try:
+        removed = retention.prune(services.engine, services.seals, even_broken=broken_seals)
+    except ChainBroken as broken:
+        raise click.ClickException(
+            f"{broken}: nothing was deleted of the audit log. Look into it first (auth-portal events verify); "
+            "--broken-seals deletes it all the same."
+        ) from None
     show([{"kind": kind, "removed": count} for kind, count in removed.items()], as_json=as_json)
 
 
 @click.command()
 @json_option
 def doctor(as_json: bool) -> None:
-    """Check settings, database, schema and signing keys of this installation."""
+    """Check settings, database, schema, signing keys and audit seals of this installation."""
     services = load_services()
     bound, target = yearly_bound_with_spare(services.settings.ladder), services.settings.yearly_target
     rows = [
         {"check": "settings", "ok": True, "detail": services.settings.env},
+        {"check": "sms", "ok": True, "detail": _sms(services.settings)},
         {
             "check": "guess budget",
             "ok": bound <= target,
@@ -48,6 +62,8 @@ def doctor(as_json: bool) -> None:
         )
         signing = services.keys.published() if current else []
         rows.append({"check": "signing keys", "ok": bool(signing), "detail": f"{len(signing)} published"})
+        if current:
+            rows.append(_seals(services.seals.status()))
     except KeysUnreadable as error:
         rows.append({"check": "signing keys", "ok": False, "detail": str(error)})
     except SQLAlchemyError as error:
@@ -55,6 +71,13 @@ def doctor(as_json: bool) -> None:
     show(rows, as_json=as_json)
     if not all(row["ok"] for row in rows):
         raise SystemExit(1)
+
+
+def _seals(status: SealStatus) -> dict[str, Any]:
+    newest = f"newest {status.newest_id} of {wire_time(status.sealed_at)}" if status.sealed_at else "none yet"
+    late = f", {status.overdue} for more than {SEALED_BY.seconds // 60} minutes: does the portal run?"
+    detail = f"{newest}; {status.waiting} events wait{late if status.overdue else ''}"
+    return {"check": "audit seals", "ok": not status.overdue, "detail": detail}
 
 
 @click.command("settings")
@@ -69,6 +92,12 @@ def settings_table(as_json: bool) -> None:
     click.echo("| setting | default | what it does |\n|---|---|---|")
     for name, field in Settings.model_fields.items():
         click.echo(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")
+
+
+def _sms(settings: Settings) -> str:
+    """Where text messages go."""
+    kinds = [parse_gateway(url).kind for url in settings.sms_url]
+    return ", then ".join(kinds) or ("the development mailbox" if settings.has_sms else "off: no sign-in by phone")
 
 
 def _default(value: object) -> str:

@@ -24,8 +24,10 @@ from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
-from auth_portal.signin.notices import NoticeLetter
+from auth_portal.signin.leaving import LeavingLetter
+from auth_portal.signin.notices import AddressLetter, NewsKind, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
+from auth_portal.signin.places import Places
 
 
 def _(message: str) -> str:
@@ -50,7 +52,20 @@ _FACTS = (
     "app",
     "logo",
     "color",
+    "former",
+    "current",
+    "undo",
+    "until",
 )
+_ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
+    "main_changed": (_("Your address at %(brand)s was changed"), _("Your number at %(brand)s was changed")),
+    "added": (_("New address at %(brand)s"), _("New number at %(brand)s")),
+    "removed": (_("Address removed at %(brand)s"), _("Number removed at %(brand)s")),
+    "restored": (_("Your address at %(brand)s is back"), _("Your number at %(brand)s is back")),
+}
+"""Subjects of letters about addresses, and of those about numbers."""
+Variant = tuple[tuple[str, int | str], ...]
+"""What a letter depends on beyond its facts, by name."""
 _GROUP = 4
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 
@@ -58,8 +73,9 @@ TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 class Letters:
     """Renders every letter of the portal in every language it has."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, places: Places | None = None) -> None:
         self._settings = settings
+        self._places = places or Places("")
         self._skeletons = lru_cache(maxsize=256)(self._render)
         self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
         self._environments = {
@@ -69,15 +85,19 @@ class Letters:
     def code(self, letter: CodeLetter) -> Message:
         """The letter with a code, and with a link where one can sign in (MAIL-04, MAIL-12, OTP-29, OTP-37).
 
-        Where an app sent the person, it is the app's code: in its name, colour and logo.
+        Where an app sent the person, it is the app's code: in its name, colour and logo. One that adds an address to
+        an account says so, and signs nobody in (OTP-31).
         """
         app = letter.app
+        adds = letter.purpose == "add_address"
         return self._message(
-            "code",
+            "add_address" if adds else "code",
             letter,
-            _("Your sign-in code for %(brand)s"),
-            minutes=max(1, math.ceil(letter.lives_for_s / 60)),
-            code_length=len(letter.code),
+            _("Your code for %(brand)s") if adds else _("Your sign-in code for %(brand)s"),
+            variant=(
+                ("minutes", max(1, math.ceil(letter.lives_for_s / 60))),
+                ("code_length", len(letter.code)),
+            ),
             code=_grouped(letter.code),
             autofill_line=f"@{self._settings.public_host} #{letter.code}",
             link=letter.link,
@@ -99,29 +119,52 @@ class Letters:
         """The notice of wrong codes that were tried (OTP-30). It names no number (BUD-07)."""
         return self._message("wrong_codes", notice, _("Wrong codes at %(brand)s"))
 
+    def address_news(self, letter: AddressLetter) -> Message:
+        """The notice of a change of addresses or numbers, with a way to undo it for who can (OTP-31, MAIL-19)."""
+        is_phone = letter.channel == "sms"
+        return self._message(
+            "address_news",
+            letter,
+            _ADDRESS_NEWS[letter.kind][is_phone],
+            variant=(("kind", letter.kind), ("is_phone", is_phone)),
+            former=letter.former,
+            current=letter.current,
+            undo=letter.undo,
+        )
+
+    def account_deleted(self, letter: LeavingLetter) -> Message:
+        """The letter about a deletion, with a link that takes it back while that is possible (PRIV-03)."""
+        locale = self._locale(letter.locale)
+        until = _time(letter.erase_at.replace(second=0, microsecond=0), locale) if letter.erase_at else None
+        subject = _("Your account at %(brand)s is closed") if until else _("Your account at %(brand)s was deleted")
+        return self._message("account_deleted", letter, subject, link=letter.link, until=until)
+
+    def _locale(self, wish: str) -> str:
+        return wish if wish in self._environments else self._settings.default_locale
+
     def _message(
         self,
         name: str,
-        letter: CodeLetter | NoticeLetter,
+        letter: CodeLetter | NoticeLetter | AddressLetter | LeavingLetter,
         subject: str,
-        minutes: int = 0,
-        code_length: int = 0,
+        variant: Variant = (),
         **facts: str | None,
     ) -> Message:
-        locale = letter.locale if letter.locale in self._environments else self._settings.default_locale
+        locale = self._locale(letter.locale)
         gettext = self._translations[locale].gettext
         moment = letter.asked_at if isinstance(letter, CodeLetter) else letter.happened_at
+        about = letter.about if isinstance(letter, NoticeLetter) else None
         facts |= {
-            "destination": letter.destination.value,
+            "destination": (about or letter.destination).value,
             "time": _time(moment.replace(second=0, microsecond=0), locale),
         }
         if letter.caller is not None:
             facts |= {
                 "device": device_words(letter.caller.device, gettext),
-                "network": rough_network(letter.caller.network),
+                "network": self._whereabouts(letter.caller.network, locale),
             }
         known = frozenset(fact for fact, value in facts.items() if value is not None)
-        text, html = self._skeletons(name, locale, minutes, code_length, known)
+        text, html = self._skeletons(name, locale, variant, known)
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
@@ -135,12 +178,14 @@ class Letters:
             },
         )
 
-    def _render(
-        self, name: str, locale: str, minutes: int, code_length: int, known: frozenset[str]
-    ) -> tuple[str, str]:
+    def _whereabouts(self, network: str, locale: str) -> str | None:
+        rough, place = rough_network(network), self._places.words(network, locale)
+        return f"{rough} ({place})" if rough and place else rough
+
+    def _render(self, name: str, locale: str, variant: Variant, known: frozenset[str]) -> tuple[str, str]:
         """Text and HTML of a letter with marks for the facts; a fact that is not known is None."""
         facts: dict[str, object] = {fact: f"{_OPEN}{fact}{_CLOSE}" if fact in known else None for fact in _FACTS}
-        facts |= {"minutes": minutes, "code_length": code_length}
+        facts |= dict(variant)
         template = self._environments[locale].get_template
         text = template(f"letters/{name}.txt").render(facts).strip() + "\n"
         return text, template(f"letters/{name}.html").render(facts)

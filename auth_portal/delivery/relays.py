@@ -14,33 +14,15 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from socket import socket
-from typing import Any, Protocol
+from typing import Any
 
 import flask_mail
 
+from auth_portal.delivery.handover import HandoverRefused, Patience
 from auth_portal.delivery.message import Message, bare_address
 from auth_portal.settings import Relay
 
-SEND_BUDGET_S = 7.0
-"""Time that handing one letter over may take in all, however many relays are tried."""
-RELAY_BUDGET_S = 4.0
-"""Time for one relay."""
-PROBE_BUDGET_S = 2.0
-"""Time for a relay that was too slow the last time."""
-PROBE_PATIENCE_S = 0.5
-"""Time that others wait to learn whether it answers again."""
 _IDLE_S = 60.0
-
-
-class RelayRefused(Exception):
-    """A relay did not accept the letter. Says how, never to whom: a relay's own words name the address."""
-
-
-class Handover(Protocol):
-    """Whatever takes a finished letter."""
-
-    def hand_over(self, message: Message, deadline: float) -> None:
-        """Return once the letter is accepted, before ``deadline`` (monotonic). Raises RelayRefused."""
 
 
 class _TimedReader(io.RawIOBase):
@@ -150,34 +132,19 @@ class SmtpRelay:
         self._ehlo_name = ehlo_name
         self._context = ssl.create_default_context()
         self._local = threading.local()
-        self._is_slow = False
-        self._probe = threading.Lock()
+        self._patience = Patience()
 
     def hand_over(self, message: Message, deadline: float) -> None:
-        """Send on the kept connection; if the relay dropped that one meanwhile, once more on a new one.
-
-        A relay that ran into the deadline is tried by one thread at a time until it answers again; the others
-        go on at once. Else a slow relay would hold every thread, and nobody could even ask how we are.
-        """
-        if not self._is_slow:
-            self._try(message, deadline)
-            return
-        if not self._probe.acquire(timeout=PROBE_PATIENCE_S):
-            raise RelayRefused("still slow")
-        try:
-            budget = PROBE_BUDGET_S if self._is_slow else RELAY_BUDGET_S
-            self._try(message, min(deadline, time.monotonic() + budget))
-        finally:
-            self._probe.release()
+        """Send on the kept connection; if the relay dropped that one meanwhile, once more on a new one."""
+        self._patience.spend(lambda until: self._try(message, until), deadline)
 
     def _try(self, message: Message, deadline: float) -> None:
         try:
             self._send(message, deadline)
         except (smtplib.SMTPException, OSError, UnicodeError) as error:
             self._connection().close()
-            self._is_slow = time.monotonic() >= deadline
-            raise RelayRefused("too slow" if self._is_slow else _reason(error)) from None
-        self._is_slow = False
+            is_slow = time.monotonic() >= deadline
+            raise HandoverRefused("too slow" if is_slow else _reason(error), is_slow=is_slow) from None
 
     def _send(self, message: Message, deadline: float) -> None:
         connection = self._connection()

@@ -3,7 +3,7 @@
 from auth_portal.models.authorization import AuthorizationCode, DeviceCode, LogoutNotice, PendingRequest
 from auth_portal.models.challenge import Challenge
 from auth_portal.models.client import Client, ClientOrigin, Consent, PairwiseSubject, SpentAssertion
-from auth_portal.models.event import Event, EventSeal
+from auth_portal.models.event import Event, EventSeal, SealKey
 from auth_portal.models.known_device import KnownDevice
 from auth_portal.models.limit import SendLimit
 from auth_portal.models.session import RefreshToken, Session
@@ -28,6 +28,7 @@ __all__ = [
     "PendingRequest",
     "RefreshToken",
     "Registration",
+    "SealKey",
     "SendLimit",
     "Session",
     "SigningKey",

@@ -68,7 +68,7 @@ class DeviceCode(Model):
     """
 
     __tablename__ = "device_code"
-    __table_args__ = (Index(None, "expires_at"),)
+    __table_args__ = (Index(None, "expires_at"), Index(None, "user_id"))
 
     device_hash: Mapped[str] = mapped_column(String(64), primary_key=True)
     user_code_hash: Mapped[str] = mapped_column(String(64), unique=True)

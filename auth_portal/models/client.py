@@ -81,6 +81,7 @@ class PairwiseSubject(Model):
     """The name that one sector's clients know a person by; random, so that no key can ever tie two together."""
 
     __tablename__ = "pairwise_subject"
+    __table_args__ = (Index(None, "user_id"),)
 
     sector: Mapped[str] = mapped_column(String(255), primary_key=True)
     user_id: Mapped[str] = mapped_column(ForeignKey("user.id", ondelete="CASCADE"), primary_key=True)

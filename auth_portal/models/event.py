@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import JSON, Index, Integer, String, text
+from sqlalchemy import JSON, Index, Integer, LargeBinary, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from auth_portal.db import Model, UTCDateTime
@@ -18,7 +18,8 @@ class Event(Model):
 
     Never holds a code, a token, an address or a number. No foreign keys: an event outlives what it tells of.
     ``actor``: ``person``, ``operator`` or ``portal``. ``network`` is a /24 or /48 (PRIV-05). ``digest`` and
-    ``seal_id`` are set when it is sealed; ``erased_at``: its person was erased, and so was what told of them.
+    ``seal_id`` are set when it is sealed; ``erased_at``: its person was erased, and so was what told of them, of
+    which the second half of ``digest`` stays.
     """
 
     __tablename__ = "event"
@@ -50,15 +51,28 @@ class Event(Model):
 class EventSeal(Model):
     """A closed range of events: how many there were, and a keyed digest over them and the seal before.
 
-    ``pruned_at``: the range was past its time and deleted as a whole.
+    ``pruned_at``: the range and all before it were past their time and deleted as a whole. Only the last such seal is
+    kept: the chain begins with it, and ``pruned_digest`` proves that it was the portal who deleted.
     """
 
     __tablename__ = "event_seal"
 
     id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    key_id: Mapped[int] = mapped_column(Integer)
     sealed_at: Mapped[datetime] = mapped_column(UTCDateTime)
     first_at: Mapped[datetime] = mapped_column(UTCDateTime)
     last_at: Mapped[datetime] = mapped_column(UTCDateTime)
     event_count: Mapped[int] = mapped_column(Integer)
     digest: Mapped[str] = mapped_column(String(64))
     pruned_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
+    pruned_digest: Mapped[str | None] = mapped_column(String(64))
+
+
+class SealKey(Model):
+    """A key of seals, encrypted with a key outside the database. Unlike one that is derived from ``SECRET_KEY`` it
+    outlives that, so that a year of events can be verified."""
+
+    __tablename__ = "seal_key"
+
+    id: Mapped[int] = mapped_column(Integer, primary_key=True, autoincrement=False)
+    secret: Mapped[bytes] = mapped_column(LargeBinary)

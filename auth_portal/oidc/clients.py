@@ -22,6 +22,7 @@ from auth_portal.models import ClientOrigin, Session
 from auth_portal.oidc.addresses import differ_by_port, origin_of
 from auth_portal.oidc.offers import SECRET_METHODS
 from auth_portal.signin.endings import end_sessions
+from auth_portal.signin.events import OPERATOR, differing, record
 from auth_portal.signin.keyring import digest
 
 SECRET_OVERLAP = timedelta(days=7)
@@ -192,16 +193,24 @@ class ClientService:
         with self._engine.begin() as connection:
             connection.execute(insert(ClientRow), row)
             _keep_origins(connection, client_id, origins)
+            record(connection, "client_created", OPERATOR, None, client_id=client_id)
         return client_id, secret
 
     def update(self, client_id: str, columns: dict[str, Any], origins: Sequence[str]) -> bool:
         """Change a client; false where there is none."""
+        is_this = ClientRow.id == client_id
+        former = select(*(getattr(ClientRow, name) for name in columns)).where(is_this).with_for_update()
         with self._engine.begin() as connection:
-            changed = update(ClientRow).where(ClientRow.id == client_id).values(**columns, updated_at=utcnow())
-            if connection.execute(changed).rowcount == 0:
+            row = connection.execute(former).first()
+            if row is None:
                 return False
+            names = sorted(differing(row, columns))
+            if {*connection.execute(_ORIGINS, {"client_id": client_id}).scalars()} != {*origins}:
+                names.append("origins")
+            connection.execute(update(ClientRow).where(is_this).values(**columns, updated_at=utcnow()))
             connection.execute(delete(ClientOrigin).where(ClientOrigin.client_id == client_id))
             _keep_origins(connection, client_id, origins)
+            record(connection, "client_changed", OPERATOR, None, client_id=client_id, facts={"fields": names})
         return True
 
     def rotate_secret(self, client_id: str, *, at_once: bool = False) -> str | None:
@@ -219,13 +228,19 @@ class ClientService:
                     updated_at=now,
                 )
             )
+            if rotated.rowcount:
+                facts = {"at_once": at_once}
+                record(connection, "secret_rotated", OPERATOR, None, client_id=client_id, facts=facts)
         return secret if rotated.rowcount else None
 
     def delete(self, client_id: str) -> bool:
         """Forget a client with all that people allowed it; false where there is none."""
         with self._engine.begin() as connection:
             end_sessions(connection, Session.client_id == client_id, utcnow())
-            return connection.execute(delete(ClientRow).where(ClientRow.id == client_id)).rowcount == 1
+            if connection.execute(delete(ClientRow).where(ClientRow.id == client_id)).rowcount == 0:
+                return False
+            record(connection, "client_deleted", OPERATOR, None, client_id=client_id)
+        return True
 
     def _one(self, statement: Any, values: dict[str, Any]) -> Client | None:
         with self._autocommit.connect() as connection:

@@ -49,6 +49,11 @@ class Code(AuthorizationCodeMixin):  # type: ignore[misc]
         """What it grants."""
         return self.scope
 
+    @property
+    def channel(self) -> str:
+        """What the person's own code came by, at the sign-in that this one tells of."""
+        return str(self.parameters.get("channel", "email"))
+
 
 class AuthorizationCodes:
     """Issues codes and exchanges each once."""
@@ -79,6 +84,7 @@ class AuthorizationCodes:
                 "id_token_claims": request.id_token_claims,
                 "resources": request.resources,
                 "is_offline": is_offline,
+                "channel": session.channel,
             },
             "authenticated_at": session.authenticated_at,
             "expires_at": utcnow() + self._ttl,

@@ -11,6 +11,7 @@ from sqlalchemy import Engine, bindparam, delete, func, select, update
 from auth_portal.db import autocommit, upsert, utcnow
 from auth_portal.models import Client, Consent, Session
 from auth_portal.signin.endings import end_client_grants
+from auth_portal.signin.events import Actor, record
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class Consents:
             scope = connection.execute(_FIND, {"user_id": user_id, "client_id": client_id}).scalar()
         return frozenset(scope.split()) if scope is not None else None
 
-    def allow(self, user_id: str, client_id: str, scopes: Sequence[str]) -> None:
+    def allow(self, user_id: str, client_id: str, scopes: Sequence[str], actor: Actor) -> None:
         """Add to what the person allowed the client."""
         with self._engine.begin() as connection:
             row = {"user_id": user_id, "client_id": client_id, "scope": " ".join(scopes), "granted_at": utcnow()}
@@ -49,12 +50,16 @@ class Consents:
             scope = " ".join(dict.fromkeys([*known.split(), *scopes]))
             if scope != known:
                 connection.execute(_ADD, {"given_user": user_id, "given_client": client_id, "more": scope})
+            facts = {"scopes": list(scopes)}
+            record(connection, "app_allowed", actor, user_id, client_id=client_id, facts=facts)
 
-    def withdraw(self, user_id: str, client_id: str) -> None:
+    def withdraw(self, user_id: str, client_id: str, actor: Actor) -> None:
         """Take everything back: the client's tokens die with it, and the next sign-in asks again."""
         with self._engine.begin() as connection:
-            connection.execute(_WITHDRAW, {"given_user": user_id, "given_client": client_id})
-            end_client_grants(connection, user_id, client_id, utcnow())
+            consents = connection.execute(_WITHDRAW, {"given_user": user_id, "given_client": client_id}).rowcount
+            grants = end_client_grants(connection, user_id, client_id, utcnow())
+            if consents or grants:
+                record(connection, "app_withdrawn", actor, user_id, client_id=client_id)
 
     def connected(self, user_id: str) -> list[ConnectedApp]:
         """The apps that the person allowed something, or is signed in to, by name."""

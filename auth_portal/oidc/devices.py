@@ -47,6 +47,11 @@ class WaitingDevice:
     expires_at: datetime
     parameters: Mapping[str, Any]
 
+    @property
+    def channel(self) -> str:
+        """What the code came by that its person signed in with, once that is known."""
+        return str(self.parameters.get("channel", "email"))
+
 
 @dataclass(frozen=True, slots=True)
 class NewDevice:
@@ -134,6 +139,8 @@ class DeviceCodes:
             "answer": "approved" if is_approved else "denied",
             "user_id": session.user.id,
             "proven_at": session.authenticated_at,
+            # Nobody else writes them: what was read is what is there.
+            "told": {**device.parameters, "channel": session.channel},
             "now": utcnow(),
         }
         with self._autocommit.connect() as connection:
@@ -192,7 +199,12 @@ _GIVEN = Row.device_hash == bindparam("given_hash")
 _ANSWER = (
     update(Row)
     .where(_GIVEN, Row.state == "pending", Row.expires_at > bindparam("now"))
-    .values(state=bindparam("answer"), user_id=bindparam("user_id"), authenticated_at=bindparam("proven_at"))
+    .values(
+        state=bindparam("answer"),
+        user_id=bindparam("user_id"),
+        authenticated_at=bindparam("proven_at"),
+        parameters=bindparam("told"),
+    )
 )
 _POLLED = update(Row).where(_GIVEN).values(polled_at=bindparam("now"), interval_s=bindparam("interval"))
 _USE = update(Row).where(_GIVEN, Row.state == "approved", Row.expires_at > bindparam("now")).values(state="used")

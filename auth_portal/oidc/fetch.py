@@ -7,18 +7,15 @@ an address may hold a secret.
 
 from __future__ import annotations
 
-import http.client
-import io
 import ipaddress
 import json
-import logging
 import queue
 import re
 import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -26,10 +23,10 @@ from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import ConnectTimeoutError, HTTPError, NewConnectionError
-from urllib3.exceptions import TimeoutError as Urllib3TimeoutError
+from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from auth_portal.settings import Settings
+from auth_portal.timed_http import FAILURES, Left, TimedResponse, reason_of
 
 STEP_TIMEOUT_S = 3.0
 """Time for looking a name up, for connecting, and for each wait for the other side to say something."""
@@ -42,12 +39,7 @@ _MOST_ADDRESSES = 4
 _PUBLIC_IPV6 = ipaddress.ip_network("2000::/3")
 _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 
-# It quotes the whole address of a server whose headers it cannot parse.
-logging.getLogger("urllib3").setLevel(logging.ERROR)
-
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
-Left = Callable[[], float]
-"""Seconds that the next step may take. Raises TimeoutError where none are left."""
 
 
 class FetchFailed(Exception):
@@ -108,12 +100,12 @@ class Fetcher:
         left = self._stopwatch()
         try:
             with self._connected(target, left) as connection:
-                connection.response_class = partial(_TimedResponse, left=left)  # type: ignore[assignment]
+                connection.response_class = partial(TimedResponse, left=left)  # type: ignore[assignment]
                 connection.request(method, target.path, body, all_headers, preload_content=False)
                 with closing(connection.getresponse()) as response:
                     return response.status, response.read(most, decode_content=False) if most else b""
-        except (OSError, HTTPError, http.client.HTTPException, ValueError) as error:
-            reason = _reason(error)
+        except FAILURES as error:
+            reason = reason_of(error)
         # Not from within: the libraries' errors quote names and addresses.
         raise FetchFailed(reason)
 
@@ -161,42 +153,6 @@ class Fetcher:
             return remaining
 
         return left
-
-
-class _TimedReader(io.RawIOBase):
-    """A socket's stream of which every read gets only what is left: a server that drips is slow too."""
-
-    def __init__(self, raw: io.RawIOBase, sock: socket.socket, left: Left) -> None:
-        self._raw, self._sock, self._left = raw, sock, left
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int | None:
-        self._sock.settimeout(self._left())
-        return self._raw.readinto(buffer)
-
-    def close(self) -> None:
-        self._raw.close()
-        super().close()
-
-
-class _TimedResponse(http.client.HTTPResponse):
-    """http.client's answer, read against one deadline."""
-
-    def __init__(self, sock: socket.socket, *args: Any, left: Left, **options: Any) -> None:
-        super().__init__(sock, *args, **options)
-        self.fp: Any = io.BufferedReader(_TimedReader(self.fp.detach(), sock, left))
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, TimeoutError | Urllib3TimeoutError):
-        return "no answer in time"
-    if isinstance(error, ssl.SSLCertVerificationError):
-        return "the certificate is not good"
-    if isinstance(error, ssl.SSLError):
-        return "TLS failed"
-    return "the connection broke" if isinstance(error, OSError) else "the answer is broken"
 
 
 def _parse(url: str) -> _Target:

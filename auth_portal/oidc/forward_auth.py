@@ -72,7 +72,7 @@ class Verdict:
     cookie: SiteCookie | None = None
     reason: Reason | None = None
     client: Client | None = None
-    email: str | None = None
+    address: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ class ForwardAuth:
         if session is None:
             return self._ask_to_sign_in(client, guarded, visitor)
         if not client.access.admits(session.user.email):
-            return Verdict("refused", reason="not_admitted", client=client, email=session.user.email)
+            return Verdict("refused", reason="not_admitted", client=client, address=session.user.address)
         return Verdict("granted", self._identity(session, client))
 
     def refuse(self, visitor: Visitor) -> Verdict:
@@ -277,6 +277,7 @@ def _draft(client: Client, code: Code, parent: LiveSession) -> GrantDraft:
         parent_id=parent.id,
         scope=code.scope,
         parameters=lasting_parameters({}),
+        channel=code.channel,
         authenticated_at=code.authenticated_at,
         ttl=ttl,
         has_secret=True,

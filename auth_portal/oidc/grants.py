@@ -50,7 +50,7 @@ class GrantServices:
     def get_user(self, user_id: str) -> Profile:
         """The person, who may still sign in. Raises InvalidGrantError."""
         user = self.users.find_by_id(user_id)
-        if user is None or user.is_suspended:
+        if user is None or not user.may_sign_in:
             raise InvalidGrantError()
         return user
 
@@ -93,6 +93,7 @@ class CodeGrant(rfc6749.AuthorizationCodeGrant):  # type: ignore[misc]
             parent_id=code.session_id,
             scope=code.scope,
             parameters=lasting_parameters(code.parameters),
+            channel=code.channel,
             authenticated_at=code.authenticated_at,
             ttl=services.tokens.grant_ttl(client, is_refreshable=is_refreshable),
             is_offline=is_refreshable and code.parameters["is_offline"],
@@ -146,6 +147,7 @@ class RefreshGrant(rfc6749.RefreshTokenGrant):  # type: ignore[misc]
             session_id=live.parent_id or rotated.id,
             user=rotated.user,
             scope=scope,
+            channel=rotated.channel,
             authenticated_at=rotated.authenticated_at,
             resources=resources,
             id_token_claims=kept["id_token_claims"],
@@ -216,6 +218,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
             parent_id=grant_id,
             scope=device.scope,
             parameters=lasting_parameters({}),
+            channel=device.channel,
             authenticated_at=authenticated_at,
             ttl=services.tokens.grant_ttl(client, is_refreshable=is_refreshable),
             is_offline=True,
@@ -231,6 +234,7 @@ class DeviceGrant(DeviceCodeGrant):  # type: ignore[misc]
             session_id=grant_id,
             user=user,
             scope=device.scope,
+            channel=device.channel,
             authenticated_at=authenticated_at,
             refresh_token=refresh_token,
         )
@@ -243,6 +247,7 @@ def _granted(code: Code, user: Profile, resources: tuple[str, ...], refresh_toke
         session_id=code.session_id,
         user=user,
         scope=code.scope,
+        channel=code.channel,
         authenticated_at=code.authenticated_at,
         resources=resources,
         id_token_claims=code.parameters["id_token_claims"],

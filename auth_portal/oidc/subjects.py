@@ -19,6 +19,7 @@ STANDARD_SCOPES = ("openid", "profile", "email", "phone", "offline_access")
 SCOPE_CLAIMS: Mapping[str, tuple[str, ...]] = {
     "profile": ("name", "given_name", "family_name", "locale", "updated_at"),
     "email": ("email", "email_verified"),
+    "phone": ("phone_number", "phone_number_verified"),
 }
 CLAIMS = ("sub", *(claim for claims in SCOPE_CLAIMS.values() for claim in claims))
 """Every claim about a person that every portal may have."""
@@ -69,8 +70,10 @@ def claims_of(
         "locale": user.locale,
         "updated_at": int(user.created_at.timestamp()),
         "email": user.email,
-        # An address is kept only once it was proven by a code (OP-41).
+        # An address or number is kept only once it was proven by a code (OP-41).
         "email_verified": True if user.email else None,
+        "phone_number": user.phone,
+        "phone_number_verified": True if user.phone else None,
     }
     return {name: value for name, value in known.items() if name in names and value is not None}
 

@@ -15,7 +15,7 @@ from auth_portal.oidc.requests import ACR
 from auth_portal.oidc.subjects import Subjects, claims_of
 from auth_portal.settings import Settings
 from auth_portal.signin.keys import Algorithm
-from auth_portal.signin.tokens import AMR, AccessDraft, TokenIssuer
+from auth_portal.signin.tokens import AccessDraft, TokenIssuer, amr_of
 from auth_portal.signin.users import Profile
 
 LONGEST_ACCESS_TOKEN = timedelta(hours=1)
@@ -33,13 +33,14 @@ def lasting_parameters(given: Mapping[str, Any]) -> dict[str, Any]:
 class Granted:
     """A grant for which tokens are made. ``session_id`` is the ``sid`` that a logout token will name.
 
-    ``nonce`` is told once, in the tokens of a code (REF-09).
+    ``channel``: what the code of the sign-in came by. ``nonce`` is told once, in the tokens of a code (REF-09).
     """
 
     id: str
     session_id: str
     user: Profile
     scope: str
+    channel: str
     authenticated_at: datetime
     resources: Sequence[str] = ()
     id_token_claims: Sequence[str] = ()
@@ -74,6 +75,7 @@ class ClientTokens:
                 session_id=granted.session_id,
                 grant_id=granted.id,
                 authenticated_at=granted.authenticated_at,
+                channel=granted.channel,
                 scope=granted.scope,
                 audience=self._audience(granted.resources, scopes),
                 ttl_s=client.access_token_ttl,
@@ -125,7 +127,7 @@ class ClientTokens:
             "auth_time": int(granted.authenticated_at.timestamp()),
             "sid": granted.session_id,
             "acr": ACR,
-            "amr": AMR,
+            "amr": amr_of(granted.channel),
             "at_hash": _half_hash(access_token),
             **claims_of(granted.user, told, granted.id_token_claims, self._own_fields),
         }

@@ -18,6 +18,7 @@ from auth_portal.settings.budget import (
 from auth_portal.settings.checks import MAIL_SCHEMES, has_control, is_loopback
 from auth_portal.settings.environment import PREFIX, ROOT, SettingsError, load_settings, unknown_names
 from auth_portal.settings.fields import LOCALES, Settings
+from auth_portal.settings.gateway import Gateway, MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import RegistrationField
 from auth_portal.settings.relay import Relay, parse_relay
 
@@ -32,6 +33,8 @@ __all__ = [
     "PROFILES",
     "ROOT",
     "SPARE_GUESSES",
+    "Gateway",
+    "MalformedGateway",
     "RegistrationField",
     "Relay",
     "Rung",
@@ -40,6 +43,7 @@ __all__ = [
     "has_control",
     "is_loopback",
     "load_settings",
+    "parse_gateway",
     "parse_relay",
     "unknown_names",
     "yearly_bound",

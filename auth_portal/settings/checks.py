@@ -7,8 +7,12 @@ import re
 from email.utils import parseaddr
 from urllib.parse import SplitResult, urlsplit
 
+import maxminddb
+from phonenumbers import SUPPORTED_REGIONS
+
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.fields import LOCALES, Settings
+from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -23,9 +27,12 @@ def find_faults(settings: Settings) -> list[str]:
         _check_public_url,
         _check_database_url,
         _check_mail,
+        _check_sms,
+        _check_numbers,
         _check_budgets,
         _check_registration,
         _check_web,
+        _check_places,
     )
     return [fault for check in checks for fault in check(settings)]
 
@@ -85,6 +92,28 @@ def _check_mail(settings: Settings) -> list[str]:
     return faults
 
 
+def _check_sms(settings: Settings) -> list[str]:
+    faults = []
+    for position, url in enumerate(settings.sms_url, start=1):
+        try:
+            parse_gateway(url)
+        except MalformedGateway as error:
+            faults.append(f"SMS_URL: gateway {position} {error}")
+    return faults
+
+
+def _check_numbers(settings: Settings) -> list[str]:
+    faults = []
+    if settings.default_region not in SUPPORTED_REGIONS:
+        faults.append("DEFAULT_REGION is not a country of ISO 3166 that has phone numbers")
+    for place in settings.sms_destinations:
+        if place not in SUPPORTED_REGIONS and not re.fullmatch(r"\+([1-9][0-9]{0,14})?", place, re.ASCII):
+            faults.append(
+                f"SMS_DESTINATIONS: {place!r} is neither a country such as TR nor a beginning such as +4366"
+            )
+    return faults
+
+
 def _check_budgets(settings: Settings) -> list[str]:
     """BUD-01: a set of budgets that promises more than it holds does not start."""
     faults = []
@@ -134,6 +163,18 @@ def _check_web(settings: Settings) -> list[str]:
     if has_control(settings.brand_name):
         faults.append("BRAND_NAME has a control character")
     return faults
+
+
+def _check_places(settings: Settings) -> list[str]:
+    if not settings.geoip_file:
+        return []
+    try:
+        maxminddb.open_database(settings.geoip_file, maxminddb.MODE_FILE).close()
+    except OSError as error:
+        return [f"GEOIP_FILE cannot be read: {type(error).__name__}"]
+    except Exception:  # a broken file may break the reader in any way
+        return ["GEOIP_FILE is not a MaxMind DB file"]
+    return []
 
 
 def is_loopback(host: str) -> bool:

@@ -74,6 +74,8 @@ def load_settings(environ: Mapping[str, str] | None = None, instance: Path | Non
     if values.get("env") == "development":
         _fill_development(values, instance, environ.get("PORT", "8000"))
     values["database_url"] = _absolute(values["database_url"])
+    if "geoip_file" in values:
+        values["geoip_file"] = str(ROOT / values["geoip_file"])
     if "public_url" in values:
         values["public_url"] = values["public_url"].rstrip("/")
     try:
@@ -94,6 +96,9 @@ def _fill_development(values: dict[str, Any], instance: Path, port: str) -> None
     values.setdefault("mail_from", "Auth Portal <no-reply@localhost>")
     for limited in ("inbox_per_hour", "inbox_per_day", "source_per_hour", "site_per_hour"):
         values.setdefault(f"sends_per_{limited}", 0)
+    for limited in ("range_per_hour", "site_per_day"):
+        values.setdefault(f"sms_per_{limited}", 0)
+    values.setdefault("sms_destinations", "+")
     if "secret_key" not in values:
         values["secret_key"] = _development_secret(instance / "secret_key")
 

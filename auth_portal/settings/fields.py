@@ -96,6 +96,11 @@ class Settings(BaseModel):
         pattern=r"^[A-Z]{2}$",
         description="Country (ISO 3166) of numbers that are typed without a country code.",
     )
+    sms_destinations: Words = Field(
+        (),
+        description="Where text messages go: countries (ISO 3166) and beginnings of numbers, comma-separated, for "
+        "example `TR,DE,+4366`; `+` is everywhere. Unset: to `DEFAULT_REGION` only; in development everywhere.",
+    )
     mail_from: str = Field("", description="Sender of every letter: `Name <address>` or an address.")
     signup: Literal["open", "closed"] = Field(
         "open", description="`closed`: only known users get a code; strangers get a letter that says so."
@@ -139,6 +144,17 @@ class Settings(BaseModel):
         description="Codes of all unknown devices together an hour, kept in sixteen parts that addresses share; "
         "`0`, or no limit for each source, is off.",
     )
+    sms_per_range_per_hour: int = Field(
+        20,
+        ge=0,
+        description="Text messages an hour to the 10,000 numbers that differ in their last four digits; `0` is off.",
+    )
+    sms_per_site_per_day: int = Field(
+        1_000,
+        ge=0,
+        description="Text messages in any 24 hours, whoever asks, a quarter of them at once: what codes by phone may "
+        "cost. `0` is off.",
+    )
     access_token_ttl: Duration = _seconds(600, 1, 3_600, "How long an access token lives.")
     refresh_token_ttl: Duration = _seconds(
         30 * 86_400, 1, 400 * 86_400, "How long an API sign-in lasts, however often it is refreshed."
@@ -154,11 +170,28 @@ class Settings(BaseModel):
     session_idle_ttl: Duration = _seconds(
         7 * 86_400, 1, 400 * 86_400, "How long a browser stays signed in without being used."
     )
+    refresh_idle_ttl: Duration = _seconds(
+        14 * 86_400, 1, 400 * 86_400, "How long an API sign-in, or an app's access, lasts without being used."
+    )
+    sessions_per_user: int = Field(
+        100, ge=1, le=1_000, description="Sessions that one person may have at once; one more ends the least used."
+    )
+    deletion_grace: Duration = _seconds(
+        7 * 86_400, 86_400, 30 * 86_400, "How long somebody who deleted their account may take that back."
+    )
     authorization_code_ttl: Duration = _seconds(
         60, 1, 600, "How long an app may take to exchange the code of a sign-in for tokens."
     )
+    events_kept: Duration = _seconds(
+        365 * 86_400, 90 * 86_400, 365 * 86_400, "How long the audit log keeps what happened; 90 days at least."
+    )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    geoip_file: str = Field(
+        "",
+        description="A MaxMind DB file (GeoLite2-City, DB-IP City Lite, or a Country one) that says in which place "
+        "somebody signed in. Unset: only the network is told.",
+    )
     private_client_networks: Words = Field(
         (),
         description="Private networks where clients may be told of sign-outs and have their keys read, "
@@ -232,9 +265,21 @@ class Settings(BaseModel):
         return self.env == "development"
 
     @property
+    def has_mailbox(self) -> bool:
+        """Whether letters or texts stay here because nobody takes them out."""
+        return self.is_development and not (self.mail_url and self.sms_url)
+
+    @property
     def has_sms(self) -> bool:
         """Whether codes can go to phones."""
         return bool(self.sms_url) or self.is_development
+
+    def sends_sms_to(self, number: str, region: str | None) -> bool:
+        """Whether text messages go to this E.164 number of this country (OTP-19)."""
+        return any(
+            number.startswith(place) if place.startswith("+") else place == region
+            for place in self.sms_destinations or (self.default_region,)
+        )
 
     @property
     def is_https(self) -> bool:

@@ -70,3 +70,12 @@ def inbox_of(destination: Destination) -> str:
     if domain in ("gmail.com", "googlemail.com"):
         local, domain = local.replace(".", ""), "gmail.com"
     return f"{local}@{domain}"
+
+
+def masked(value: str) -> str:
+    """An address or number as told to somebody who may not be its owner: enough for who knows it to recognise it."""
+    local, at, domain = value.rpartition("@")
+    if at:
+        host, _dot, top = domain.rpartition(".")
+        return f"{local[:1]}***@{host[:1]}***.{top}"
+    return f"{value[:3]}***{value[-2:]}"

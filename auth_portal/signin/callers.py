@@ -21,13 +21,14 @@ _V6_PREFIX = 56
 class Caller:
     """``key`` names the caller in the database; ``network`` and ``device`` tell the person who asked.
 
-    ``devices``: hashes of the known-device secrets that a browser holds (OTP-17).
+    ``devices``: hashes of the known-device secrets that a browser holds (OTP-17); ``session``: of its session's.
     """
 
     key: str
     network: str
     device: str = ""
     devices: tuple[str, ...] = ()
+    session: str = ""
 
     @property
     def may_guess_elsewhere(self) -> bool:
@@ -45,10 +46,18 @@ class Caller:
         return self.key.startswith("browser:")
 
     @classmethod
-    def browser(cls, secret: str, address: str | None, device: str = "", device_secrets: Sequence[str] = ()) -> Self:
+    def browser(
+        cls,
+        secret: str,
+        address: str | None,
+        device: str = "",
+        device_secrets: Sequence[str] = (),
+        session_secret: str = "",
+    ) -> Self:
         """A browser that holds this secret in a cookie, and perhaps some by which its people are known."""
-        key = f"browser:{digest(secret)}"
-        return cls(key, source_network(address), device, tuple(digest(held) for held in device_secrets))
+        key, devices = f"browser:{digest(secret)}", tuple(digest(held) for held in device_secrets)
+        session = digest(session_secret) if session_secret else ""
+        return cls(key, source_network(address), device, devices, session)
 
     @classmethod
     def api(cls, address: str | None, device: str = "") -> Self:

@@ -8,7 +8,20 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import ColumnElement, and_, bindparam, case, delete, exists, insert, or_, select, text, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    and_,
+    bindparam,
+    case,
+    delete,
+    exists,
+    insert,
+    or_,
+    select,
+    text,
+    update,
+)
 from sqlalchemy.orm import aliased
 
 from auth_portal.models import Challenge as Table
@@ -98,7 +111,11 @@ OF_SEED = _SEEN.where(_BY_SEED, _BY_CALLER).order_by(*_NEWEST_FIRST).limit(1)
 OF_ID = _SEEN.where(_BY_ID)
 
 LIVING_SHARED = select(Table.id, Table.key_id, Table.expires_at).where(
-    _to_destination(), text(IS_FIRST), is_live(), Table.key_id.in_(bindparam("keys", expanding=True))
+    _to_destination(),
+    text(IS_FIRST),
+    is_live(),
+    Table.key_id.in_(bindparam("keys", expanding=True)),
+    Table.caller.startswith("session:", autoescape=True) == bindparam("of_session", type_=Boolean),
 )
 OPEN_SHARED = insert(Table)
 _IS_THIS_LETTER = and_(_BY_ID, Table.send_count == bindparam("given_send_count"))

@@ -27,13 +27,14 @@ class Draft:
     """A challenge to open, should the caller have no live one.
 
     ``attempts``: the guesses of its holder, ``foreign_attempts`` those of other networks, both at most.
-    ``site_spent``: the lengths that all accounts together cannot afford any more.
+    ``is_known``: the account is a user's. ``site_spent``: the lengths that all accounts together cannot afford.
     """
 
     id: str
     destination: Destination
     caller: Caller
     account: str
+    is_known: bool
     key_id: str
     attempts: int
     foreign_attempts: int
@@ -129,6 +130,7 @@ class Statements:
         values: dict[str, Any] = self._opening.values(draft.now, draft.site_spent) | {
             "id": draft.id,
             "account": draft.account,
+            "is_known": int(draft.is_known),
             "channel": draft.destination.channel,
             "destination": draft.destination.value,
             "caller": draft.caller.key,

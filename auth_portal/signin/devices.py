@@ -7,9 +7,10 @@ It never replaces a code (OTP-18).
 from __future__ import annotations
 
 import secrets
+from collections.abc import Sequence
 from datetime import timedelta
 
-from sqlalchemy import Connection, insert
+from sqlalchemy import Connection, delete, insert
 
 from auth_portal.db import utcnow
 from auth_portal.models import KnownDevice
@@ -33,6 +34,12 @@ def remember_device(connection: Connection, user_id: str) -> str:
     }
     _INSERT.run(connection, row)
     return secret
+
+
+def forget_devices(connection: Connection, user_id: str, kept: Sequence[str]) -> None:
+    """Know none of somebody's browsers any more, but for those with the hashes ``kept``."""
+    known = delete(KnownDevice).where(KnownDevice.user_id == user_id)
+    connection.execute(known.where(KnownDevice.secret_hash.not_in(kept)) if kept else known)
 
 
 _INSERT = Prepared(insert(KnownDevice), tuple(KnownDevice.__table__.columns.keys()))

@@ -5,6 +5,7 @@ The news (``LogoutNotice``) is written in the transaction that ends the session,
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +14,7 @@ from sqlalchemy.orm import aliased
 
 from auth_portal.db import upsert
 from auth_portal.models import AuthorizationCode, Client, DeviceCode, LogoutNotice, Session
+from auth_portal.signin.lifetimes import IS_SIGN_IN, is_in_time
 
 _grant: Any = aliased(Session)
 
@@ -20,6 +22,7 @@ _grant: Any = aliased(Session)
 def end_sessions(connection: Connection, which: ColumnElement[bool], now: datetime) -> int:
     """End the sessions that fulfil the condition; says how many lived.
 
+    The condition says nothing of ``ended_at``: it is asked again of what has just ended.
     A browser's session takes its grants along, but for those that may outlive it (REF-07), and every client that had
     a grant of it is to be told, whether that grant lives or not (OP-55).
     """
@@ -51,28 +54,48 @@ def end_sessions(connection: Connection, which: ColumnElement[bool], now: dateti
     return ended
 
 
+def end_beyond(connection: Connection, user_id: str, most: int, spared: str, live: Mapping[str, datetime]) -> int:
+    """End all that somebody is signed in with but the ``most`` that were used last (SES-14); says how many ended.
+
+    ``spared``: the hash of a browser's secret, which is neither ended nor counted. ``live``: ``Lifetimes.bounds``.
+    """
+    others = and_(Session.user_id == user_id, IS_SIGN_IN)
+    if spared:
+        others = and_(others, Session.secret_hash.is_distinct_from(spared))
+    open_ones = select(Session.id).where(others, Session.ended_at.is_(None), is_in_time(**live))
+    newest = open_ones.order_by(Session.last_seen_at.desc()).limit(most)
+    return end_sessions(connection, and_(others, Session.id.not_in(newest)), live["now"])
+
+
 def lock_live(connection: Connection, session_id: str, now: datetime) -> bool:
     """Whether a session lives; it does until the end of this transaction."""
     return connection.execute(_LOCK_LIVE, {"session_id": session_id, "now": now}).rowcount == 1
 
 
-def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> None:
-    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23)."""
-    # These first: who exchanges one holds its row until the grant is there to be ended.
-    codes = update(AuthorizationCode).where(
-        AuthorizationCode.user_id == user_id,
-        AuthorizationCode.client_id == client_id,
-        AuthorizationCode.consumed_at.is_(None),
-    )
-    connection.execute(codes.values(consumed_at=now))
-    devices = update(DeviceCode).where(
-        DeviceCode.user_id == user_id, DeviceCode.client_id == client_id, DeviceCode.state == "approved"
-    )
-    connection.execute(devices.values(state="denied"))
+def end_person(connection: Connection, user_id: str, now: datetime) -> None:
+    """End all that somebody is signed in with, and what apps could still exchange for more of it (SES-10)."""
+    _end_codes(connection, now, lambda table: table.user_id == user_id)
+    end_sessions(connection, Session.user_id == user_id, now)
+
+
+def end_client_grants(connection: Connection, user_id: str, client_id: str, now: datetime) -> int:
+    """End all that a client has of a person, offline or not, and what it could still exchange for more (OP-23).
+
+    Says how many grants lived.
+    """
+    _end_codes(connection, now, lambda table: and_(table.user_id == user_id, table.client_id == client_id))
     live = update(Session).where(
         Session.user_id == user_id, Session.client_id == client_id, Session.ended_at.is_(None)
     )
-    connection.execute(live.values(ended_at=now))
+    return connection.execute(live.values(ended_at=now)).rowcount
+
+
+def _end_codes(connection: Connection, now: datetime, which: Callable[[Any], ColumnElement[bool]]) -> None:
+    """Before sessions are ended: who exchanges a code holds its row until the grant is there to be ended."""
+    codes = update(AuthorizationCode).where(which(AuthorizationCode), AuthorizationCode.consumed_at.is_(None))
+    connection.execute(codes.values(consumed_at=now))
+    devices = update(DeviceCode).where(which(DeviceCode), DeviceCode.state == "approved")
+    connection.execute(devices.values(state="denied"))
 
 
 def is_over(now: datetime, idle_before: datetime) -> ColumnElement[bool]:

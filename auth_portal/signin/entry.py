@@ -9,11 +9,13 @@ from collections.abc import Callable
 
 from sqlalchemy import Connection, Engine
 
-from auth_portal.errors import AccountSuspended, CodeRefused, PortalError
+from auth_portal.errors import AccountSuspended, CodeRefused, DeletionPending, PortalError
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.events import Actor, record
+from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.leaving import restore_token
 from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.registration import PendingRegistration, RegistrationService
 from auth_portal.signin.sessions import OpenedSession, SessionService
@@ -30,12 +32,14 @@ class EntryService:
         self,
         engine: Engine,
         settings: Settings,
+        keyring: KeyRing,
         sessions: SessionService,
         registrations: RegistrationService,
         notices: NoticeService,
     ) -> None:
         self._engine = engine
         self._is_closed = settings.signup == "closed"
+        self._keyring = keyring
         self._sessions = sessions
         self._registrations = registrations
         self._notices = notices
@@ -45,7 +49,8 @@ class EntryService:
     ) -> OpenedSession | PendingRegistration:
         """Open a session for the destination's user, or a registration. ``is_suspicious``: tell the user anyway.
 
-        A suspended user's proof stays used up. Raises CodeRefused or AccountSuspended.
+        The proof of somebody who may not sign in stays used up. Raises CodeRefused, AccountSuspended, or
+        DeletionPending for who asked to be deleted.
         """
         with self._engine.begin() as connection:
             if not consume(connection):
@@ -61,11 +66,16 @@ class EntryService:
         self, connection: Connection, destination: Destination, caller: Caller
     ) -> tuple[OpenedSession | PendingRegistration | PortalError, bool]:
         """What is opened, and whether on a new device. A refusal is returned, not raised: the proof stays used."""
-        arriving = find_arriving(connection, destination, caller)
+        arriving = find_arriving(connection, destination, caller, self._sessions.most)
         if arriving is not None:
             user = arriving.user
             if user.is_suspended:
                 return AccountSuspended(), False
+            if user.erase_at is not None:
+                token = restore_token(self._keyring, user.id, user.erase_at)
+                return DeletionPending(erase_at=user.erase_at, token=token), False
+            if arriving.is_full:
+                self._sessions.make_room(connection, user.id, caller)
             opened = self._sessions.open_session(
                 connection, user, caller, destination.channel, knows_browser=arriving.knows_browser
             )

@@ -3,6 +3,7 @@
 Whoever floods an inbox with requests must not keep its owner out. So those who hold no live code get a challenge of
 one shared code, long enough that no ledger has to pay for guesses at it; its letter leaves once in a code's life.
 The first who uses it wins, as with any code; then, and once it was stopped, the next who asks gets another one.
+Those who sign in share one, those who prove one more address another: a letter says what its code is for (OTP-31).
 """
 
 from __future__ import annotations
@@ -14,9 +15,10 @@ from sqlalchemy import Connection
 from auth_portal.settings import LONG_CODE_LENGTH
 from auth_portal.signin import challenge_sql as sql
 from auth_portal.signin.addresses import Destination, inbox_of
+from auth_portal.signin.buckets import Bucket
 from auth_portal.signin.challenges import Challenge, Draft
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits
+from auth_portal.signin.limits import SendLimits
 
 _ALIAS_LETTERS = 5
 """Letters an hour to aliases of a flooded inbox that have no user: more would be a way around the inbox's limit."""
@@ -32,6 +34,7 @@ def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple
         "given_channel": draft.destination.channel,
         "now": draft.now,
         "keys": keyring.code_key_ids,
+        "of_session": draft.caller.is_session,
     }
     living = connection.execute(sql.LIVING_SHARED, given).first()
     challenge = Challenge(

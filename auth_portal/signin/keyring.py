@@ -15,6 +15,9 @@ from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+SIGNING_KEYS, SEAL_KEYS = "signing-keys-at-rest", "seal-keys-at-rest"
+"""What is encrypted for the database: one is never taken for the other."""
+
 
 def digest(secret: str) -> str:
     """SHA-256 of a random secret of at least 128 bits, as stored. Such secrets need no key (OTP-24)."""
@@ -32,9 +35,10 @@ class KeyRing:
         self._limits = self.keys("limits")[0]
         self.links = self.keys("links")
         """Sign the links of letters; the first one makes them."""
-        self._fernet = MultiFernet(
-            [Fernet(base64.urlsafe_b64encode(key)) for key in self.keys("signing-keys-at-rest")]
-        )
+        self._at_rest = {
+            purpose: MultiFernet([Fernet(base64.urlsafe_b64encode(key)) for key in self.keys(purpose)])
+            for purpose in (SIGNING_KEYS, SEAL_KEYS)
+        }
         self.code_key_id = self._key_id(self.keys("codes")[0])
         """Names the key that new codes are derived with."""
 
@@ -74,14 +78,14 @@ class KeyRing:
         """
         return [_secret(key, registration_id) for key in self._registrations]
 
-    def encrypt(self, plain: bytes) -> bytes:
+    def encrypt(self, plain: bytes, purpose: str = SIGNING_KEYS) -> bytes:
         """Encrypt for the database, under the current key."""
-        return self._fernet.encrypt(plain)
+        return self._at_rest[purpose].encrypt(plain)
 
-    def decrypt(self, cipher: bytes) -> bytes | None:
+    def decrypt(self, cipher: bytes, purpose: str = SIGNING_KEYS) -> bytes | None:
         """Decrypt under any honoured key; None where none fits."""
         try:
-            return self._fernet.decrypt(cipher)
+            return self._at_rest[purpose].decrypt(cipher)
         except InvalidToken:
             return None
 

@@ -32,6 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from auth_portal.db import UNAVAILABLE, autocommit, utcnow
 from auth_portal.errors import KeysUnreadable
 from auth_portal.models import SigningKey
+from auth_portal.signin.events import OPERATOR, record
 from auth_portal.signin.keyring import KeyRing
 
 JWKS_MAX_AGE = timedelta(minutes=5)
@@ -163,6 +164,7 @@ class SigningKeys:
             self._reencrypt(connection)
             for generation, algorithm in enumerate(ALGORITHMS, start=first):
                 self._create(connection, generation, active_from, algorithm)
+            record(connection, "keys_rotated", OPERATOR, None, facts={"at_once": at_once, "leaked": drop_former})
         return set(range(first, first + len(ALGORITHMS)))
 
     def _create(self, connection: Connection, generation: int, active_from: datetime, algorithm: Algorithm) -> None:

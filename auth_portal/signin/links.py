@@ -1,15 +1,13 @@
 """The links of a code's letter: sign in without typing, and "that was not me" (OTP-37).
 
-A link's token is the challenge's seed and a keyed digest of it: 128 bits that are stored nowhere. Opening a link has
-no effect; what it does is done by the page's button. Whoever asked for the code in this very browser is signed in.
-In any other browser the button only approves, and the browser that asked goes on by itself: so a forwarded letter
-signs in nobody but the one who asked, and the page says whom.
+A link's token is made of the challenge's seed. Opening a link has no effect; what it does is done by the page's
+button. Whoever asked for the code in this very browser is signed in. In any other browser the button only approves,
+and the browser that asked goes on by itself: so a forwarded letter signs in nobody but the one who asked, and the
+page says whom.
 """
 
 from __future__ import annotations
 
-import hmac
-import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -24,12 +22,13 @@ from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.challenges import Challenge, challenge_of
 from auth_portal.signin.entry import EntryService
+from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.link_tokens import Purpose, make_token, read_token
 from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import OpenedSession
+from auth_portal.signin.users import find_user
 
-_TOKEN = re.compile(r"([0-9a-f]{32})([0-9a-f]{32})")
-Purpose = Literal["link", "not-me"]
 LinkState = Literal["here", "elsewhere", "approved", "type_code", "dead"]
 
 
@@ -43,21 +42,23 @@ class OpenedLink:
 
 @dataclass(frozen=True, slots=True)
 class StoppedCode:
-    """What the "not me" page has to say: whose code, and when it was used if it was."""
+    """What the "not me" page has to say: whose code, and when it was used if it was: to sign in, or ``added`` to an
+    account.
+    """
 
-    state: Literal["ask", "done", "used", "dead"]
+    state: Literal["ask", "done", "used", "added", "dead"]
     destination: Destination | None = None
     used_at: datetime | None = None
 
 
 def link_of(settings: Settings, keyring: KeyRing, seed: str) -> str:
     """The address that signs in without typing. Built from PUBLIC_URL only (OTP-38)."""
-    return f"{settings.public_url}/login/link/{_token(keyring, 'link', seed)}"
+    return f"{settings.public_url}/login/link/{make_token(keyring, 'link', seed)}"
 
 
 def not_me_link_of(settings: Settings, keyring: KeyRing, seed: str) -> str:
     """The address that stops a code."""
-    return f"{settings.public_url}/login/not-me/{_token(keyring, 'not-me', seed)}"
+    return f"{settings.public_url}/login/not-me/{make_token(keyring, 'not-me', seed)}"
 
 
 class LinkService:
@@ -97,7 +98,7 @@ class LinkService:
 
     def not_me_token(self, challenge: Challenge) -> str:
         """What stands in the "not me" link of this challenge's letter."""
-        return _token(self._keyring, "not-me", challenge.seed)
+        return make_token(self._keyring, "not-me", challenge.seed)
 
     def find_stop(self, token: str) -> StoppedCode:
         """What "not me" would do. Changes nothing."""
@@ -105,17 +106,20 @@ class LinkService:
         if challenge is None:
             return StoppedCode("dead")
         if challenge.consumed_at is not None:
-            return StoppedCode("used", challenge.destination, challenge.consumed_at)
+            state: Literal["used", "added"] = "added" if challenge.caller.startswith("session:") else "used"
+            return StoppedCode(state, challenge.destination, challenge.consumed_at)
         return StoppedCode("ask" if challenge.is_live(utcnow()) else "dead", challenge.destination)
 
-    def stop(self, token: str) -> StoppedCode:
+    def stop(self, token: str, caller: Caller) -> StoppedCode:
         """Kill every code that is pending for the address; what was typed so far stays counted."""
         found = self.find_stop(token)
         if found.state != "ask" or found.destination is None:
             return found
         values = {"given_channel": found.destination.channel, "given_destination": found.destination.value}
         with self._engine.begin() as connection:
-            connection.execute(sql.KILL, values | {"now": utcnow()})
+            if connection.execute(sql.KILL, values | {"now": utcnow()}).rowcount:
+                user = find_user(connection, found.destination)
+                record(connection, "codes_stopped", Actor.of(caller), user.id if user else None)
         return StoppedCode("done", found.destination)
 
     def _use(self, challenge: Challenge, caller: Caller, once: Update) -> OpenedSession | PendingRegistration:
@@ -131,10 +135,10 @@ class LinkService:
 
     def _find(self, token: str, purpose: Purpose, caller_key: str) -> Challenge | None:
         """The challenge of a token; of several that share a code the caller's own, if there is one."""
-        match = _TOKEN.fullmatch(token)
-        if match is None or not _is_good(self._keyring, purpose, match[1], match[2]):
+        seed = read_token(self._keyring, purpose, token)
+        if seed is None:
             return None
-        values = {"given_id": match[1], "given_seed": match[1], "given_caller": caller_key}
+        values = {"given_id": seed, "given_seed": seed, "given_caller": caller_key}
         with self._autocommit.connect() as connection:
             row = connection.execute(sql.OF_SEED, values).first() or connection.execute(sql.OF_ID, values).first()
         return challenge_of(row) if row else None
@@ -149,15 +153,3 @@ def _state(challenge: Challenge, caller: Caller) -> LinkState:
     if challenge.shared_seed is not None or not challenge.caller.startswith("browser:"):
         return "type_code"
     return "elsewhere" if challenge.approved_at is None else "approved"
-
-
-def _token(keyring: KeyRing, purpose: Purpose, seed: str) -> str:
-    return seed + _mac(keyring.links[0], purpose, seed)
-
-
-def _is_good(keyring: KeyRing, purpose: Purpose, seed: str, given: str) -> bool:
-    return any(hmac.compare_digest(given, _mac(key, purpose, seed)) for key in keyring.links)
-
-
-def _mac(key: bytes, purpose: Purpose, seed: str) -> str:
-    return hmac.digest(key, f"{purpose}:{seed}".encode(), "sha256").hex()[:32]

@@ -1,42 +1,83 @@
-"""Letters that nobody asked for: a sign-in on a new device; wrong codes, and that the next ones get longer (OTP-30).
+"""Letters that nobody asked for: a sign-in on a new device; wrong codes, and that the next ones get longer (OTP-30);
+changes of addresses and numbers (OTP-31).
 
-They go to people with an account only, after the request was answered, and rarely: whoever attacks an account must
-not be able to fill its inbox.
+They go to people with an account only, to all addresses that they have proven (MAIL-19), after the request was
+answered, and rarely: whoever attacks an account must not be able to fill its inbox. Text messages cost money: of
+sign-ins and wrong codes they tell only those who have no address.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from functools import partial
+from typing import Literal, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text
 
 from auth_portal.background import Later
 from auth_portal.db import autocommit, utcnow
+from auth_portal.errors import DeliveryFailed
 from auth_portal.models import Challenge
 from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.settings import Settings
-from auth_portal.signin.addresses import Destination
+from auth_portal.signin.addresses import Destination, masked
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import SendLimits, account_key
-from auth_portal.signin.users import Profile, find_user
+from auth_portal.signin.proven import is_reachable, of_channel, proven_by
+from auth_portal.signin.users import Profile, find_user, hold_user
 
 _DAY_S = 86_400
 _SIGN_INS_A_DAY = 5
 _WRONG_CODES_A_DAY = 1
 
 
+NewsKind = Literal["main_changed", "added", "removed", "restored"]
+
+
 @dataclass(frozen=True, slots=True)
 class NoticeLetter:
-    """What a notice tells. ``caller``: who did it, where that is told."""
+    """What a notice tells. ``caller``: who did it, where that is told; ``about``: another address it is about."""
 
     destination: Destination
     happened_at: datetime
     caller: Caller | None
     locale: str
+    about: Destination | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AddressNews:
+    """What became of the addresses or numbers of a person, and who is told.
+
+    ``former`` was removed, or is not the main one any more; ``current`` was added, or is the main one now. Where that
+    was undone, ``former`` is the main one again. ``undo``: a link, for nobody but the owner of ``former``.
+    """
+
+    kind: NewsKind
+    channel: str
+    former: str | None
+    current: str | None
+    told: tuple[Destination, ...]
+    undo: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AddressLetter:
+    """What a letter about addresses tells; both are masked. ``undo``: the link of what can be undone."""
+
+    destination: Destination
+    happened_at: datetime
+    caller: Caller
+    locale: str
+    kind: NewsKind
+    channel: str
+    former: str | None
+    current: str | None
+    undo: str | None
 
 
 class NoticeDeliverer(Protocol):
@@ -47,6 +88,9 @@ class NoticeDeliverer(Protocol):
 
     def send_wrong_codes(self, notice: NoticeLetter) -> None:
         """Tell of wrong codes that were tried."""
+
+    def send_address_news(self, letter: AddressLetter) -> None:
+        """Tell of a change of addresses or numbers."""
 
 
 class NoticeService:
@@ -62,6 +106,7 @@ class NoticeService:
         later: Later,
     ) -> None:
         self._engine = engine
+        self._settings = settings
         self._ladder = settings.ladder
         self._keyring = keyring
         self._limits = limits
@@ -70,13 +115,39 @@ class NoticeService:
 
     def tell_new_sign_in(self, user: Profile, destination: Destination, caller: Caller) -> None:
         """A sign-in on a device that was not known, or with a code that many had guessed at: at most 5 a day."""
-        notice = NoticeLetter(destination, utcnow(), caller, user.locale)
+        now = utcnow()
 
         def job() -> None:
             if self._may_send("new-sign-in", user.id, _SIGN_INS_A_DAY):
-                self._deliverer.send_new_sign_in(notice)
+                self._send_to_all(user, destination, now, caller, self._deliverer.send_new_sign_in)
 
         self._later(job)
+
+    def tell_addresses(self, user: Profile, news: AddressNews, caller: Caller) -> None:
+        """A change of addresses or numbers: told by mail and text message alike, for it is rare and decides who gets
+        in. Who can undo it is told within the request, so that no flood of other jobs loses that letter.
+        """
+        now = utcnow()
+        former, current = (masked(value) if value else None for value in (news.former, news.current))
+        for destination in news.told:
+            if not is_reachable(self._settings, destination):
+                continue
+            is_former = destination == Destination(news.channel, news.former or "")
+            undo = (news.undo or None) if is_former else None
+            letter = AddressLetter(
+                destination, now, caller, user.locale, news.kind, news.channel, former, current, undo
+            )
+            self._send(letter, is_urgent=undo is not None)
+
+    def _send(self, letter: AddressLetter, *, is_urgent: bool) -> None:
+        if is_urgent:
+            try:
+                self._deliverer.send_address_news(letter)
+            except DeliveryFailed:
+                # Once more, when this request does not wait for it.
+                self._send(letter, is_urgent=False)
+        else:
+            self._later(partial(self._deliverer.send_address_news, letter))
 
     def tell_wrong_code(self, destination: Destination, length: int, caller: Caller, *, is_last: bool) -> None:
         """A wrong code of this length was typed: told at most once a day, and only where that was the last guess at a
@@ -92,14 +163,35 @@ class NoticeService:
                 user = find_user(connection, destination)
                 account = user.id if user else account_key(self._keyring, destination)
                 is_spent = self._is_spent(connection, account, length, now)
-                if user is not None:
-                    record(connection, "code_refused", actor, user.id, outcome="refused", facts={"length": length})
+            if user is not None:
+                self._note_refusal(user.id, actor, length)
             if not (is_last or is_spent) or not self._may_send("wrong-codes", account, _WRONG_CODES_A_DAY):
                 return
             if user is not None and not user.is_suspended:
-                self._deliverer.send_wrong_codes(NoticeLetter(destination, now, None, user.locale))
+                self._send_to_all(user, destination, now, None, self._deliverer.send_wrong_codes)
 
         self._later(job)
+
+    def _send_to_all(
+        self,
+        user: Profile,
+        about: Destination,
+        happened_at: datetime,
+        caller: Caller | None,
+        send: Callable[[NoticeLetter], None],
+    ) -> None:
+        """One job for each letter: what one inbox refuses, the other still gets."""
+        with autocommit(self._engine).connect() as connection:
+            own = proven_by(connection, user.id)
+        for one in of_channel(own, "email") or of_channel(own, "sms")[:1]:
+            if is_reachable(self._settings, one.destination):
+                letter = NoticeLetter(one.destination, happened_at, caller, user.locale, about)
+                self._later(partial(send, letter))
+
+    def _note_refusal(self, user_id: str, actor: Actor, length: int) -> None:
+        with self._engine.begin() as connection:
+            if hold_user(connection, user_id):
+                record(connection, "code_refused", actor, user_id, outcome="refused", facts={"length": length})
 
     def _is_spent(self, connection: Connection, account: str, length: int, now: datetime) -> bool:
         """Whether this is the shortest length and nothing is left of its budget."""

@@ -122,8 +122,8 @@ class OpeningSql:
             1, :now, :now, :expires_at
         FROM granted
         WHERE NOT EXISTS (SELECT 1 FROM newest WHERE blocks AND sent_at > :resend_before AND sent_at <= :future)
-            AND NOT EXISTS (SELECT 1 FROM identifier
-                WHERE channel = :channel AND value = :destination AND user_id <> :account)
+            AND :is_known = COALESCE((SELECT CASE user_id WHEN :account THEN 1 ELSE 2 END FROM identifier
+                WHERE channel = :channel AND value = :destination), 0)
         ON CONFLICT (id) DO UPDATE SET send_count = challenge.send_count + 1, sent_at = excluded.sent_at
         RETURNING {", ".join(column.name for column in OPENED)}"""  # noqa: S608  made of our own words and numbers
 

@@ -22,13 +22,14 @@ from auth_portal.errors import ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.buckets import Bucket
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.codes import derive_code
 from auth_portal.signin.entry import EntryService
 from auth_portal.signin.flood import alias_bucket, open_shared
 from auth_portal.signin.guesses import GuessService
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import Bucket, SendLimits, Spent
+from auth_portal.signin.limits import SendLimits, Spent
 from auth_portal.signin.links import link_of, not_me_link_of
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import PendingRegistration
@@ -103,7 +104,7 @@ class _Opened:
 
 
 class _LedgerMoved(Exception):
-    """The address got its user while this request waited for the ledger that it had before."""
+    """The address got its user, or lost it, while this request waited for the ledger that it had before."""
 
 
 class OtpService:
@@ -201,6 +202,7 @@ class OtpService:
                 destination=destination,
                 caller=caller,
                 account=spent.account,
+                is_known=spent.is_known,
                 key_id=self._keyring.code_key_id,
                 attempts=self._settings.code_attempts,
                 foreign_attempts=FOREIGN_ATTEMPTS if caller.may_guess_elsewhere else 0,
@@ -237,7 +239,7 @@ class OtpService:
         is_welcome = alias is None or self._limits.try_spend(connection, alias, draft.now) or spent.is_known
         if not (is_first and is_welcome):
             # What fills no inbox fills nothing of the site: one flooded inbox must not close it to others.
-            self._limits.refund(connection, [bucket for bucket in spent.filled if bucket.is_site])
+            self._limits.refund(connection, [bucket for bucket in spent.filled if bucket.is_site or bucket.is_cost])
         return _Opened(
             challenge,
             spent.filled,

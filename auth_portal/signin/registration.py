@@ -12,16 +12,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Engine, bindparam, case, insert, null, select, text, update
+from sqlalchemy import Connection, Engine, bindparam, case, insert, null, select, update
 from sqlalchemy.exc import IntegrityError
 
 from auth_portal.db import AnyRow, autocommit, upsert, utcnow
 from auth_portal.errors import AlreadyRegistered, Unauthenticated
-from auth_portal.models import Challenge, Identifier, Registration, User
-from auth_portal.models.challenge import IN_LEDGER
+from auth_portal.models import Registration, User
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.claims import claim
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.fields import Value, kept_values
 from auth_portal.signin.keyring import KeyRing, digest
@@ -174,13 +174,11 @@ class RegistrationService:
 
     def _make_user(self, connection: Connection, proof: AnyRow, person: dict[str, Any]) -> Profile:
         profile = _profile(proof, person)
-        former = account_key(self._keyring, Destination(proof.channel, proof.destination))
+        destination = Destination(proof.channel, proof.destination)
+        former = account_key(self._keyring, destination)
         lock_ledger(connection, former, profile.created_at)
         connection.execute(insert(User), {**person, "terms_accepted_at": profile.created_at})
-        connection.execute(insert(Identifier), _identifier(proof, profile.id))
-        # From now on the wrong guesses at this address are the user's (9.6: per identifier, then per user).
-        for adopt in _ADOPT_LEDGER:
-            connection.execute(adopt, {"former": former, "user_id": profile.id})
+        claim(connection, destination, profile.id, former, rank=0, verified_at=proof.created_at)
         return profile
 
     @staticmethod
@@ -193,16 +191,6 @@ def _profile(proof: AnyRow, person: dict[str, Any]) -> Profile:
     is_email = proof.channel == "email"
     email, phone = (proof.destination, None) if is_email else (None, proof.destination)
     return Profile(**person, email=email, phone=phone)
-
-
-def _identifier(proof: AnyRow, user_id: str) -> dict[str, Any]:
-    return {
-        "channel": proof.channel,
-        "value": proof.destination,
-        "user_id": user_id,
-        "rank": 0,
-        "verified_at": proof.created_at,
-    }
 
 
 _LASTS = ("id", "secret_hash", "created_at", "expires_at", "draft")
@@ -232,11 +220,4 @@ _COMPLETE = (
     .values(completed_at=bindparam("now"), draft=null())
     .returning(Registration.channel, Registration.destination, Registration.created_at)
 )
-# Two, because each of these has an index: an account may have any number of long codes, which count for nothing.
-_ADOPT_LEDGER = [
-    update(Challenge)
-    .where(Challenge.account == bindparam("former"), text(which))
-    .values(account=bindparam("user_id"))
-    for which in (IN_LEDGER, "consumed_at IS NOT NULL")
-]
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
+import structlog
 from sqlalchemy import ColumnElement, Delete, Engine, Update, and_, delete, exists, or_, select, text, update
 from sqlalchemy.orm import aliased
 
@@ -13,6 +14,7 @@ from auth_portal.models import (
     AuthorizationCode,
     Challenge,
     DeviceCode,
+    IdentifierChange,
     KnownDevice,
     PendingRequest,
     Registration,
@@ -21,7 +23,10 @@ from auth_portal.models import (
     SpentAssertion,
 )
 from auth_portal.settings import LONG_CODE_LENGTH
+from auth_portal.signin.erasure import erase_due
 from auth_portal.signin.limits import SendLimits
+from auth_portal.signin.seal_chain import ChainBroken
+from auth_portal.signin.seals import EventSeals
 
 KEEP_CHALLENGES = timedelta(days=1)
 """How long a code's row tells whom it was for. Longer, a row only counts: without address, browser and network."""
@@ -35,14 +40,22 @@ PRUNE_EVERY_S = 3_600
 """How often the portal prunes by itself, whichever process it is."""
 _BATCH = 1_000
 
+log = structlog.get_logger("retention")
 
-def prune(engine: Engine) -> dict[str, int]:
-    """Delete what is past its time; says how many rows of each kind. Refresh tokens go with their session."""
+
+def prune(engine: Engine, seals: EventSeals, *, even_broken: bool = False) -> dict[str, int]:
+    """Delete what is past its time; says how many of each kind. Refresh tokens go with their session.
+
+    People first: of those who are erased nothing else is left to delete. Events go last, by whole seals. Raises
+    ChainBroken where those do not hold, unless ``even_broken``.
+    """
+    people = erase_due(engine)
     now = utcnow()
     is_forgotten = and_(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
     is_ended = or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
     nobody = {"destination": "", "caller": "", "network": "", "device": ""}
     return {
+        "people": people,
         "challenges": _in_batches(engine, delete(Challenge), Challenge.id, _is_over(now)),
         "addresses of challenges": _in_batches(engine, update(Challenge).values(nobody), Challenge.id, is_forgotten),
         "registrations": _in_batches(
@@ -52,6 +65,10 @@ def prune(engine: Engine) -> dict[str, int]:
             engine, delete(SendLimit), SendLimit.key, SendLimit.spent_until < int(now.timestamp() * 1000)
         ),
         "known devices": _in_batches(engine, delete(KnownDevice), KnownDevice.id, KnownDevice.expires_at < now),
+        # An address that somebody gave up is nobody's business once they cannot have it back.
+        "changes of addresses": _in_batches(
+            engine, delete(IdentifierChange), IdentifierChange.id, IdentifierChange.undo_until < now
+        ),
         "sessions": _in_batches(engine, delete(Session), Session.id, is_ended),
         "requests of apps": _in_batches(
             engine, delete(PendingRequest), PendingRequest.id, PendingRequest.expires_at < now
@@ -68,6 +85,7 @@ def prune(engine: Engine) -> dict[str, int]:
         "spent assertions": _in_batches(
             engine, delete(SpentAssertion), SpentAssertion.id, SpentAssertion.expires_at < now
         ),
+        "events": seals.prune(even_broken=even_broken),
     }
 
 
@@ -83,12 +101,16 @@ def _in_batches(engine: Engine, change: Delete | Update, key: Any, condition: Co
             return total
 
 
-def prune_if_due(engine: Engine, limits: SendLimits) -> None:
+def prune_if_due(engine: Engine, limits: SendLimits, seals: EventSeals) -> None:
     """Prune, unless a process of this portal has done so within the last hour."""
     with engine.begin() as connection:
         is_due = limits.try_spend(connection, limits.bucket("prune", "all", 1, PRUNE_EVERY_S), utcnow())
-    if is_due:
-        prune(engine)
+    if not is_due:
+        return
+    try:
+        prune(engine, seals)
+    except ChainBroken as broken:
+        log.error("events_not_pruned", fault=broken.fault.kind, seal=broken.fault.seal_id)
 
 
 def _is_over(now: datetime) -> ColumnElement[bool]:

@@ -20,14 +20,21 @@ from auth_portal.settings import Settings
 from auth_portal.signin import session_sql as sql
 from auth_portal.signin.callers import Caller, coarse_network
 from auth_portal.signin.devices import remember_device
-from auth_portal.signin.endings import END_GRANT, end_client_grants, end_sessions, is_over, lock_live
+from auth_portal.signin.endings import (
+    END_GRANT,
+    end_beyond,
+    end_client_grants,
+    end_sessions,
+    is_over,
+    lock_live,
+)
+from auth_portal.signin.events import PORTAL, Actor, record
 from auth_portal.signin.keyring import KeyRing, digest
+from auth_portal.signin.lifetimes import SEEN_EVERY, Lifetimes
+from auth_portal.signin.refreshing import Presented, exchange_token, store_token
 from auth_portal.signin.tokens import PORTAL_CLIENT
 from auth_portal.signin.users import Profile, profile_of
 
-REFRESH_GRACE = timedelta(seconds=10)
-"""How long a client that lost our answer may present the former refresh token again (D10)."""
-_SEEN_EVERY = timedelta(minutes=1)
 _MAX_SECRET = 128
 
 
@@ -41,6 +48,7 @@ class OpenedSession:
     id: str
     user: Profile
     client_id: str
+    channel: str
     authenticated_at: datetime
     expires_at: datetime
     secret: str
@@ -54,6 +62,7 @@ class LiveSession:
     id: str
     user: Profile
     client_id: str
+    channel: str
     authenticated_at: datetime
     expires_at: datetime
     parent_id: str | None = None
@@ -74,6 +83,7 @@ class GrantDraft:
     parent_id: str
     scope: str
     parameters: dict[str, Any]
+    channel: str
     authenticated_at: datetime
     ttl: timedelta
     device: str = ""
@@ -88,9 +98,9 @@ class SessionService:
         self._engine = engine
         self._autocommit = autocommit(engine)
         self._keyring = keyring
-        self._browser_ttl = settings.session_ttl
-        self._idle_ttl = settings.session_idle_ttl
-        self._api_ttl = settings.refresh_token_ttl
+        self._lifetimes = Lifetimes(settings)
+        self.most = settings.sessions_per_user
+        """How often one person may be signed in at once (SES-14)."""
 
     def open_session(
         self, connection: Connection, user: Profile, caller: Caller, channel: str, *, knows_browser: bool = False
@@ -102,7 +112,7 @@ class SessionService:
         now = utcnow()
         secret = secrets.token_urlsafe(32)
         session_id = secrets.token_hex(16)
-        expires_at = now + (self._browser_ttl if caller.is_browser else self._api_ttl)
+        expires_at = now + (self._lifetimes.browser if caller.is_browser else self._lifetimes.family)
         row = {
             "id": session_id,
             "user_id": user.id,
@@ -124,10 +134,20 @@ class SessionService:
         sql.INSERT_SESSION.run(connection, row)
         device_secret = None
         if not caller.is_browser:
-            self._store_refresh_token(connection, secret, session_id, now)
+            store_token(connection, secret, session_id, now)
         elif not knows_browser:
             device_secret = remember_device(connection, user.id)
-        return OpenedSession(session_id, user, PORTAL_CLIENT, now, expires_at, secret, device_secret)
+        return OpenedSession(session_id, user, PORTAL_CLIENT, channel, now, expires_at, secret, device_secret)
+
+    def make_room(self, connection: Connection, user_id: str, caller: Caller) -> None:
+        """End what was not used for longest, where somebody is signed in as often as they may be (SES-14).
+
+        The session that this very browser has does not count: it goes on by the sign-in that follows, or ends.
+        """
+        live = self._lifetimes.bounds(utcnow())
+        ended = end_beyond(connection, user_id, self.most - 1, caller.session, live)
+        if ended:
+            record(connection, "sessions_ended", PORTAL, user_id, facts={"count": ended, "reason": "too_many"})
 
     def open_grant(self, connection: Connection, draft: GrantDraft, *, is_refreshable: bool) -> str | None:
         """Open a grant in the caller's transaction; its first refresh token, or its secret, where it has one."""
@@ -140,7 +160,7 @@ class SessionService:
             "client_id": draft.client_id,
             "device": draft.device,
             "network": "",
-            "channel": "",
+            "channel": draft.channel,
             "created_at": now,
             "authenticated_at": draft.authenticated_at,
             "last_seen_at": now,
@@ -153,7 +173,7 @@ class SessionService:
         }
         sql.INSERT_SESSION.run(connection, row)
         if is_refreshable:
-            self._store_refresh_token(connection, secret, draft.id, now)
+            store_token(connection, secret, draft.id, now)
         return secret if is_refreshable or draft.has_secret else None
 
     def find_by_secret(self, secret: str, client_id: str = PORTAL_CLIENT) -> LiveSession | None:
@@ -161,29 +181,26 @@ class SessionService:
         if not secret or len(secret) > _MAX_SECRET:
             return None
         now = utcnow()
+        values = {"secret_hash": digest(secret), "client_id": client_id, **self._lifetimes.bounds(now)}
         with self._autocommit.connect() as connection:
-            row = connection.execute(
-                sql.BY_SECRET, {"secret_hash": digest(secret), "client_id": client_id, "now": now}
-            ).first()
-            if row is None or row.last_seen_at + self._idle_ttl <= now:
-                return None
-            if row.last_seen_at + _SEEN_EVERY <= now:
-                connection.execute(sql.SEEN, {"seen_id": row.session_id, "now": now})
-        return _live(row)
+            row = connection.execute(sql.BY_SECRET, values).first()
+            if row is not None:
+                _note_seen(connection, row, now)
+        return _live(row) if row else None
 
     def get_by_id(self, session_id: str) -> LiveSession:
-        """The live session that an access token names. Raises Unauthenticated where it ended."""
+        """The live session that an access token names; notes at most once a minute that it was seen.
+
+        Raises Unauthenticated where it is over.
+        """
         with self._autocommit.connect() as connection:
-            row = connection.execute(sql.BY_ID, {"session_id": session_id, "now": utcnow()}).first()
-        if row is None:
-            raise Unauthenticated
-        return _live(row)
+            return self._seen(connection, session_id, utcnow())
 
     def find_refreshed(self, token: str, client_id: str) -> LiveSession | None:
         """The live session that a client's refresh token belongs to, be it used or not. Changes nothing."""
         if not token.isascii() or len(token) > _MAX_SECRET:
             return None
-        values = {"hash": digest(token), "client_id": client_id, "now": utcnow()}
+        values = {"hash": digest(token), "client_id": client_id, **self._lifetimes.bounds(utcnow())}
         with self._autocommit.connect() as connection:
             row = connection.execute(sql.BY_REFRESH, values).first()
         return _live(row) if row else None
@@ -194,50 +211,31 @@ class SessionService:
             used_at = connection.execute(sql.UNUSED, {"hash": digest(token)}).first()
         return used_at is not None
 
-    def rotate_refresh_token(self, token: str, client_id: str = PORTAL_CLIENT) -> OpenedSession:
-        """Exchange a refresh token for its successor (REF-02, REF-04).
+    def rotate_refresh_token(
+        self, token: str, client_id: str = PORTAL_CLIENT, caller: Caller | None = None
+    ) -> OpenedSession:
+        """Exchange a refresh token for its successor, see ``exchange_token``. ``caller``: who brought it, if known.
 
-        The same token again within REFRESH_GRACE, while its successor is unused, gets the same successor;
-        any later use means that two hold it, and ends the session (REF-03). To another client than its own a token
-        is unknown, and nothing happens to it (REF-01). Raises Unauthenticated.
+        Raises Unauthenticated.
         """
         if not token.isascii() or len(token) > _MAX_SECRET:
             raise Unauthenticated
         now = utcnow()
         with self._engine.begin() as connection:
-            values = {"hash": digest(token), "client_id": client_id, "now": now}
-            taken = connection.execute(sql.TAKE_REFRESH, values).first()
-            if taken is None:
-                successor, session_id = self._repeat(connection, token, client_id, now)
-            else:
-                successor, session_id = self._keyring.refresh_successors(token)[0], taken.session_id
-                self._store_refresh_token(connection, successor, session_id, now)
-            row = None
-            if successor is not None:
-                connection.execute(sql.SEEN, {"seen_id": session_id, "now": now})
-                row = connection.execute(sql.BY_ID, {"session_id": session_id, "now": now}).first()
-        if successor is None or row is None:
+            exchanged = exchange_token(connection, self._keyring, Presented(token, client_id, caller), now)
+            # Where it is over this raises, and the token is not used up: who tries again is no second holder.
+            live = self._seen(connection, exchanged[1], now) if exchanged else None
+        if exchanged is None or live is None:
             raise Unauthenticated
-        live = _live(row)
-        return OpenedSession(live.id, live.user, row.client_id, live.authenticated_at, live.expires_at, successor)
+        user, since, until = live.user, live.authenticated_at, live.expires_at
+        return OpenedSession(live.id, user, client_id, live.channel, since, until, exchanged[0])
 
-    def _repeat(self, connection: Connection, token: str, client_id: str, now: datetime) -> tuple[str | None, str]:
-        used = connection.execute(sql.READ_REFRESH, {"hash": digest(token), "client_id": client_id}).first()
-        if used is None:
-            raise Unauthenticated
-        if used.used_at is not None and now - used.used_at <= REFRESH_GRACE:
-            for successor in self._keyring.refresh_successors(token):
-                values = {"hash": digest(successor), "client_id": client_id}
-                found = connection.execute(sql.READ_REFRESH, values).first()
-                if found is not None and found.used_at is None:
-                    return successor, used.session_id
-        end_sessions(connection, Session.id == used.session_id, now)
-        return None, used.session_id
-
-    def end_session(self, session_id: str) -> None:
-        """End one session with what it opened; ending it again changes nothing."""
+    def end_session(self, session_id: str, actor: Actor = PORTAL) -> None:
+        """Sign out: end one session with what it opened; ending it again changes nothing."""
         with self._engine.begin() as connection:
-            end_sessions(connection, Session.id == session_id, utcnow())
+            if end_sessions(connection, Session.id == session_id, utcnow()):
+                user_id = connection.execute(sql.USER_OF, {"session_id": session_id}).scalar_one()
+                record(connection, "signed_out", actor, user_id, session_id=session_id)
 
     def end_grant(self, grant_id: str) -> None:
         """End one grant with its tokens."""
@@ -253,7 +251,7 @@ class SessionService:
         """Note the end of browsers' sessions whose time is over, where clients are to be told; says how many."""
         now = utcnow()
         with self._engine.begin() as connection:
-            return end_sessions(connection, is_over(now, now - self._idle_ttl), now)
+            return end_sessions(connection, is_over(now, now - self._lifetimes.browser_idle), now)
 
     def renew(self, former: LiveSession, opened: OpenedSession) -> OpenedSession:
         """Let a session go on that its person has just proven again: another secret, the same id (SES-04).
@@ -269,6 +267,7 @@ class SessionService:
             connection.execute(delete(Session).where(Session.id == opened.id))
             proven = {
                 "secret_hash": digest(opened.secret),
+                "channel": opened.channel,
                 "authenticated_at": opened.authenticated_at,
                 "last_seen_at": opened.authenticated_at,
                 "expires_at": opened.expires_at,
@@ -276,10 +275,18 @@ class SessionService:
             connection.execute(update(Session).where(Session.id == former.id).values(**proven))
         return replace(opened, id=former.id)
 
-    @staticmethod
-    def _store_refresh_token(connection: Connection, token: str, session_id: str, now: datetime) -> None:
-        row = {"token_hash": digest(token), "session_id": session_id, "created_at": now, "used_at": None}
-        sql.INSERT_REFRESH.run(connection, row)
+    def _seen(self, connection: Connection, session_id: str, now: datetime) -> LiveSession:
+        row = connection.execute(sql.BY_ID, {"session_id": session_id, **self._lifetimes.bounds(now)}).first()
+        if row is None:
+            raise Unauthenticated
+        _note_seen(connection, row, now)
+        return _live(row)
+
+
+def _note_seen(connection: Connection, row: AnyRow, now: datetime) -> None:
+    not_since = now - SEEN_EVERY
+    if row.last_seen_at <= not_since:
+        connection.execute(sql.SEEN, {"seen_id": row.session_id, "now": now, "not_since": not_since})
 
 
 def _live(row: AnyRow) -> LiveSession:
@@ -287,6 +294,7 @@ def _live(row: AnyRow) -> LiveSession:
         id=row.session_id,
         user=profile_of(row),
         client_id=row.client_id,
+        channel=row.channel,
         authenticated_at=row.authenticated_at,
         expires_at=row.expires_at,
         parent_id=row.parent_id,

@@ -22,8 +22,6 @@ PORTAL_CLIENT = "portal"
 """``client_id`` of tokens that the JSON API gives to callers that name no client."""
 SCOPE = "account"
 """The scope of the JSON API; no client is ever granted it."""
-AMR = ["otp"]
-"""How people sign in here (RFC 8176): by a code. Nothing more may be claimed (D2)."""
 _ACCESS = "at+jwt"
 _REGISTRATION = "registration+jwt"
 _ID = "JWT"
@@ -52,7 +50,8 @@ class AccessClaims:
 class AccessDraft:
     """What an access token is to say. A client's own has no session and no ``authenticated_at``.
 
-    ``session_id`` is told as ``sid``; where it is a grant that must live, that is ``grant_id``.
+    ``session_id`` is told as ``sid``; where it is a grant that must live, that is ``grant_id``. ``channel``: what the
+    code came by.
     """
 
     subject: str
@@ -60,9 +59,15 @@ class AccessDraft:
     session_id: str | None = None
     grant_id: str | None = None
     authenticated_at: datetime | None = None
+    channel: str = "email"
     scope: str = SCOPE
     audience: Sequence[str] = ()
     ttl_s: int | None = None
+
+
+def amr_of(channel: str) -> list[str]:
+    """How somebody signed in (RFC 8176): by a code, and where it came by SMS that too. No more is claimed (OP-29)."""
+    return ["otp", "sms"] if channel == "sms" else ["otp"]
 
 
 class TokenIssuer:
@@ -98,7 +103,7 @@ class TokenIssuer:
         if draft.grant_id is not None:
             claims["grant_id"] = draft.grant_id
         if draft.authenticated_at is not None:
-            claims |= {"auth_time": int(draft.authenticated_at.timestamp()), "amr": AMR}
+            claims |= {"auth_time": int(draft.authenticated_at.timestamp()), "amr": amr_of(draft.channel)}
         return self.sign(claims, _ACCESS)
 
     def registration_token(self, *, registration_id: str, expires_at: datetime) -> str:

@@ -20,8 +20,12 @@ def envelope(status: int, data: object = None, errors: list[str] | None = None) 
         "errors": errors or [],
         "timestamp": wire_time(utcnow()),
     }
-    text = json.dumps(body, ensure_ascii=False) + "\n"
-    return Response(text, status, content_type="application/json; charset=utf-8")
+    return Response(to_json(body) + "\n", status, content_type="application/json; charset=utf-8")
+
+
+def to_json(value: Any, indent: int | None = None) -> str:
+    """JSON as we send it: UTF-8, times as ``wire_time`` has them."""
+    return json.dumps(value, ensure_ascii=False, default=wire_time, indent=indent)
 
 
 def wire_time(moment: datetime) -> str:

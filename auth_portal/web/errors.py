@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import structlog
-from flask import Flask, Response, g, make_response, render_template, request, url_for
+from flask import Flask, Response, g, make_response, redirect, render_template, request, url_for
 from flask_babel import gettext
 from flask_wtf.csrf import CSRFError
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
@@ -54,6 +54,9 @@ TABLE: dict[type[Exception], Refusal] = {
     errors.AccountSuspended: Refusal(
         403, "account_suspended", "Hesap kullanıma kapalı", _("This account is closed for use.")
     ),
+    errors.DeletionPending: Refusal(
+        403, "deletion_pending", "Hesap kullanıma kapalı", _("This account is about to be deleted.")
+    ),
     errors.ReauthenticationRequired: Refusal(
         403,
         "reauthentication_required",
@@ -86,6 +89,18 @@ TABLE: dict[type[Exception], Refusal] = {
         "Resource already exists or cannot be changed in its current state",
         _("This address is already registered. Please sign in."),
     ),
+    errors.AddressesFull: Refusal(
+        409,
+        "addresses_full",
+        "Resource already exists or cannot be changed in its current state",
+        _("You have two of these already. Replace the main one, or remove one first."),
+    ),
+    errors.LastAddress: Refusal(
+        409,
+        "last_address",
+        "Resource already exists or cannot be changed in its current state",
+        _("This is the last one that you can sign in with. Add another one first."),
+    ),
     errors.TooManyRequests: Refusal(
         429, "too_many_requests", "Too many requests", _("Too many requests. Please try again later.")
     ),
@@ -104,6 +119,14 @@ TABLE: dict[type[Exception], Refusal] = {
     errors.KeysUnreadable: INTERNAL,
 }
 """Every refusal of ``errors.py``; a test fails where a row is missing."""
+
+SMS_FAILED = Refusal(
+    500,
+    "delivery_failed",
+    "SMS gönderilirken hata oluştu",
+    _("The text message could not be sent. Please try again."),
+)
+"""What ``DeliveryFailed`` is for text messages."""
 
 HTTP: dict[int, Refusal] = {
     400: Refusal(400, "bad_request", "Validation failed", _("The request could not be read.")),
@@ -125,6 +148,11 @@ HTTP: dict[int, Refusal] = {
 REASONS: dict[str, str] = {
     "missing": _("is required"),
     "not_an_address": _("is not an email address"),
+    "not_a_phone": _("is not a phone number"),
+    "not_mobile": _("is not a mobile number"),
+    "internet_phone": _("is a number of an internet telephone service"),
+    "not_served": _("is a number to which we send no text messages"),
+    "already_yours": _("is yours already"),
     "not_a_code": _("is not a code"),
     "too_long": _("is too long"),
     "not_printable": _("has characters that cannot be shown"),
@@ -167,12 +195,16 @@ def init_errors(app: Flask) -> None:
 
 def refusal_of(error: errors.PortalError) -> Refusal:
     """The table's row of an error."""
+    if isinstance(error, errors.DeliveryFailed) and error.channel == "sms":
+        return SMS_FAILED
     return TABLE[type(error)]
 
 
 def answer(error: errors.PortalError) -> Response:
     """The answer to a refusal, with the headers that its facts ask for."""
     refusal = refusal_of(error)
+    if isinstance(error, errors.DeletionPending) and not is_api(request.path):
+        return _to_restoring(error)
     if refusal is INTERNAL:
         log.error("refused", kind=type(error).__name__, detail=str(error))
     details = []
@@ -189,6 +221,13 @@ def answer(error: errors.PortalError) -> Response:
     if isinstance(error, errors.ScopeInsufficient):
         response.headers["WWW-Authenticate"] = f'Bearer error="insufficient_scope", scope="{error.scope}"'
     return response
+
+
+def _to_restoring(error: errors.DeletionPending) -> Response:
+    """Whoever typed the code may take the deletion back, and then go on to the app that they came for."""
+    g.error = refusal_of(error).code
+    carried = {"request": g.flow.id} if g.get("flow") else {}
+    return make_response(redirect(url_for("pages_leaving.restore", token=error.token, **carried), 303))
 
 
 def tell_limit(response: Response, error: errors.TooManyRequests) -> None:

@@ -20,21 +20,30 @@ _NUMBER = re.compile(r"[+-]?\d{1,16}")
 
 
 class EmailForm(FlaskForm):
-    """Where to send a code."""
+    """The address to mail a code to."""
 
     email = StringField()
 
+    @property
+    def entry(self) -> Field:
+        """The field that says where the code goes."""
+        return self.email
 
-class ResendForm(FlaskForm):
-    """Ask for the code again."""
 
-    email = HiddenField()
+class PhoneForm(FlaskForm):
+    """The number to text a code to."""
+
+    phone = StringField()
+
+    @property
+    def entry(self) -> Field:
+        """The field that says where the code goes."""
+        return self.phone
 
 
 class PressureForm(FlaskForm):
     """Ask for a code with a proof of work, which the script fills in."""
 
-    email = HiddenField()
     proof = HiddenField()
 
 
@@ -76,6 +85,12 @@ class UserCodeForm(FlaskForm):
     """The code that a device shows."""
 
     user_code = StringField()
+
+
+class DeletionForm(FlaskForm):
+    """Whether the person means it."""
+
+    sure = BooleanField()
 
 
 class ButtonForm(FlaskForm):

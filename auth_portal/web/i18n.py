@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from urllib.parse import quote
+from urllib.parse import quote, urlencode
 
 from babel import Locale
 from flask import Flask, Response, g, request, url_for
@@ -11,6 +11,7 @@ from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.settings import LOCALES
+from auth_portal.signin.phones import spell
 from auth_portal.web.cookies import get_cookie, set_cookie
 from auth_portal.web.envelope import is_api
 from auth_portal.web.services import services
@@ -24,6 +25,7 @@ def init_i18n(app: Flask) -> None:
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(TRANSLATIONS))
     app.after_request(_keep_choice)
     app.context_processor(_template_globals)
+    app.jinja_env.filters["spell"] = spell
 
 
 def choose_locale() -> str:
@@ -90,15 +92,20 @@ def _template_globals() -> dict[str, object]:
     }
 
 
-def _onward(path: str) -> str:
+def _onward(path: str, **query: str) -> str:
     """One of our pages, on the way to the app that this sign-in is for."""
-    carried = f"?request={quote(g.flow.id)}" if "flow" in g else ""
-    return f"{request.script_root}{path}{carried}"
+    carried = urlencode(({"request": g.flow.id} if "flow" in g else {}) | query)
+    return f"{request.script_root}{path}{'?' if carried else ''}{carried}"
 
 
 def _language_url(code: str) -> str:
     """This page in another language; from an error page, the first one. What a form posts to answers GET too."""
     if "error" in g:
         return url_for("pages.login", lang=code)
-    carried = f"&request={quote(g.flow.id)}" if "flow" in g else ""
-    return f"{request.script_root}{quote(request.path)}?lang={code}{carried}"
+    carried = {"lang": code} | ({"request": g.flow.id} if "flow" in g else {})
+    choice = "phone" if "phone" in request.form else request.args.get("by")
+    if choice in ("email", "phone"):
+        carried["by"] = choice
+    if "keep" in request.args:
+        carried["keep"] = "1"
+    return f"{request.script_root}{quote(request.path)}?{urlencode(carried)}"

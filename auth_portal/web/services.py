@@ -22,12 +22,20 @@ from auth_portal.oidc.requests import RequestReader
 from auth_portal.oidc.server import OidcServer
 from auth_portal.oidc.subjects import Subjects
 from auth_portal.settings import Settings
+from auth_portal.signin.changes import UndoService
+from auth_portal.signin.event_log import EventService
+from auth_portal.signin.export import ExportService
+from auth_portal.signin.identifiers import IdentifierService
 from auth_portal.signin.keys import SigningKeys
+from auth_portal.signin.leaving import LeavingService
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.links import LinkService
+from auth_portal.signin.open_sessions import OpenSessions
 from auth_portal.signin.otp import OtpService
+from auth_portal.signin.places import Places
 from auth_portal.signin.proof_of_work import ProofOfWork
 from auth_portal.signin.registration import RegistrationService
+from auth_portal.signin.seals import EventSeals
 from auth_portal.signin.sessions import SessionService
 from auth_portal.signin.site_ledger import SiteLedger
 from auth_portal.signin.tokens import TokenIssuer
@@ -36,9 +44,9 @@ from auth_portal.signin.users import UserService
 
 @dataclass(frozen=True, slots=True)
 class Services:
-    """One of each, and three threads: for letters nobody waits for, for counting and pruning, for news to apps.
+    """One of each, and three threads: for letters nobody waits for; for counting, sealing, pruning; for news to apps.
 
-    ``mailbox`` is there only where a development portal catches its mail.
+    ``mailbox`` is there only where a development portal catches its mail or its text messages.
     """
 
     settings: Settings
@@ -46,13 +54,21 @@ class Services:
     keys: SigningKeys
     tokens: TokenIssuer
     sessions: SessionService
+    open_sessions: OpenSessions
+    places: Places
     registrations: RegistrationService
     users: UserService
+    events: EventService
+    seals: EventSeals
     limits: SendLimits
     site_ledger: SiteLedger
     proofs: ProofOfWork
     otp: OtpService
     links: LinkService
+    identifiers: IdentifierService
+    undos: UndoService
+    exports: ExportService
+    leaving: LeavingService
     clients: ClientService
     subjects: Subjects
     requests: RequestReader

@@ -12,10 +12,12 @@ from auth_portal.db import utcnow
 from auth_portal.errors import RequestExpired
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.devices import DEVICE_TTL
+from auth_portal.signin.events import Actor
 from auth_portal.signin.limits import MOST_DEVICES
 from auth_portal.signin.registration import PendingRegistration
 from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.signin.standing import open_question
+from auth_portal.web.apps import tell_apps
 from auth_portal.web.cookies import clear_cookie, get_cookie, set_cookie
 from auth_portal.web.devices import device_of
 from auth_portal.web.flow import PARAMETER, Flow, back_to_dispatcher, mark_browser
@@ -35,7 +37,7 @@ _MAX_SECRET = 64
 def caller_of(secret: str) -> Caller:
     """The browser that holds this secret, with all by which it is known."""
     device = device_of(request.headers.get("User-Agent", ""))
-    return Caller.browser(secret, request.remote_addr, device, _held("device", MOST_DEVICES))
+    return Caller.browser(secret, request.remote_addr, device, _held("device", MOST_DEVICES), get_cookie("session"))
 
 
 def this_caller() -> Caller:
@@ -166,8 +168,8 @@ def end_browser_session(response: Response) -> Response:
 
 
 def _end(ended: LiveSession) -> None:
-    services().sessions.end_session(ended.id)
-    services().outbox.later(services().backchannel.deliver_due)
+    services().sessions.end_session(ended.id, Actor.of(this_caller()))
+    tell_apps()
 
 
 def _to_registration(pending: PendingRegistration, flow: Flow | None) -> Response:

@@ -5,7 +5,7 @@ from email import message_from_bytes, policy
 from email.message import EmailMessage
 from functools import cached_property
 
-_CODE_LINE = re.compile(r"^[ \t]*([0-9]{4,12}|[0-9]{4}(?: [0-9]{4}){4})[ \t]*$", re.MULTILINE)
+_CODE_LINE = re.compile(r"^[ \t]*([0-9]{4,8}|[0-9]{4}(?: [0-9]{4})+(?: [0-9]{1,3})?)[ \t]*$", re.MULTILINE)
 
 
 class ReceivedMail:

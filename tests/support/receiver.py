@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import socket
 import ssl
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from types import TracebackType
@@ -33,23 +35,33 @@ class Asked:
 
 @dataclass
 class Reply:
-    """What is answered: `raw`, if given, as it is; then `drip`, if given, until the caller is gone."""
+    """What is answered: `raw`, if given, as it is; then `drip`, if given, until the caller is gone.
+
+    With `hangs_up` nothing is. The connection ends with these, unless it `stays_open`.
+    """
 
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = b""
     raw: bytes = b""
     drip: bytes = b""
+    hangs_up: bool = False
+    stays_open: bool = False
 
 
 class Receiver:
-    """Answers on loopback with the `replies` in turn, then with the last one again; no reply is a plain 200."""
+    """Answers on loopback with the `replies` in turn, then with the last one again; no reply is a plain 200.
+
+    Connections are kept as long as the caller wants; `connections` are those that were accepted so far.
+    """
 
     def __init__(self, *replies: Reply, context: ssl.SSLContext | None = None, host: str = "127.0.0.1") -> None:
         self.replies = list(replies) or [Reply()]
         self.asked: list[Asked] = []
         self.on_asked: Callable[[], None] = lambda: None  # called before the answer
         self.port = free_port()
+        self.connections = 0
+        self._open: set[socket.socket] = set()
         self._host, self._context = host, context
         self._server_names: dict[int, str | None] = {}
         self._released = threading.Event()
@@ -78,6 +90,17 @@ class Receiver:
                 raise TimeoutError(f"{len(self.asked)} of {count} requests")
             return list(self.asked)
 
+    def drop_connections(self) -> None:
+        """End every kept connection and go on listening, as servers do with idle clients."""
+        with self._changed:
+            kept = list(self._open)
+        for connection in kept:
+            with suppress(OSError):
+                # The plain one: shutdown() of an encrypted socket takes away what its thread is working with.
+                socket.socket.shutdown(connection, socket.SHUT_RDWR)
+        with self._changed:
+            self._changed.wait_for(lambda: not self._open.intersection(kept), 10)
+
     def __enter__(self) -> Self:
         self._server = _Server((self._host, self.port), self._handler())
         if self._context is not None:
@@ -97,14 +120,19 @@ class Receiver:
             self._server.shutdown()
             self._server.server_close()
             self._thread.join()
+            self.drop_connections()
 
     def _keep_name(self, sock: ssl.SSLObject | ssl.SSLSocket, name: str | None, _context: ssl.SSLContext) -> None:
         self._server_names[id(sock)] = name
 
+    def choose_reply(self, asked: Asked) -> Reply:  # noqa: ARG002  for servers that read what they are asked
+        """What to answer; called by one thread at a time."""
+        return self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+
     def _keep(self, asked: Asked) -> Reply:
         with self._changed:
             self.asked.append(asked)
-            reply = self.replies.pop(0) if len(self.replies) > 1 else self.replies[0]
+            reply = self.choose_reply(asked)
             self._changed.notify_all()
         self.on_asked()
         self._released.wait()
@@ -114,6 +142,19 @@ class Receiver:
         receiver = self
 
         class Handler(BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
+            def handle(self) -> None:
+                with receiver._changed:
+                    receiver.connections += 1
+                    receiver._open.add(self.connection)
+                try:
+                    super().handle()
+                finally:
+                    with receiver._changed:
+                        receiver._open.discard(self.connection)
+                        receiver._changed.notify_all()
+
             def do_GET(self) -> None:
                 body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
                 headers = {name.lower(): value for name, value in self.headers.items()}
@@ -123,6 +164,10 @@ class Receiver:
             do_POST = do_GET  # noqa: N815  the library's name
 
             def _answer(self, reply: Reply) -> None:
+                if not reply.stays_open and (reply.hangs_up or reply.raw or reply.drip):
+                    self.close_connection = True
+                if reply.hangs_up:
+                    return
                 self.wfile.write(reply.raw)
                 while reply.drip:
                     self.wfile.write(reply.drip)

@@ -112,6 +112,12 @@ class MailSink:
         with self._changed:
             return [mail for mail in self.messages if recipient in mail.recipients]
 
+    def code_sent_to(self, recipient: str) -> str:
+        """Return the code of the newest mail to this address; AssertionError where there is none."""
+        mails = self.sent_to(recipient)
+        assert mails, f"no mail to {recipient}"
+        return code_in(mails[-1])
+
     def clear(self) -> None:
         """Forget the received mails."""
         with self._changed:

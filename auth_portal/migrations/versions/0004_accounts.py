@@ -41,13 +41,20 @@ def upgrade() -> None:
 
     op.create_table('event_seal',
     sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('key_id', sa.Integer(), nullable=False),
     sa.Column('sealed_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('first_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('last_at', auth_portal.db.UTCDateTime(timezone=True), nullable=False),
     sa.Column('event_count', sa.Integer(), nullable=False),
     sa.Column('digest', sa.String(length=64), nullable=False),
     sa.Column('pruned_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True),
+    sa.Column('pruned_digest', sa.String(length=64), nullable=True),
     sa.PrimaryKeyConstraint('id', name=op.f('pk_event_seal'))
+    )
+    op.create_table('seal_key',
+    sa.Column('id', sa.Integer(), autoincrement=False, nullable=False),
+    sa.Column('secret', sa.LargeBinary(), nullable=False),
+    sa.PrimaryKeyConstraint('id', name=op.f('pk_seal_key'))
     )
     op.create_table('identifier_change',
     sa.Column('id', sa.String(length=32), nullable=False),
@@ -66,6 +73,12 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f('ix_identifier_change_channel_former'), ['channel', 'former'], unique=False)
         batch_op.create_index(batch_op.f('ix_identifier_change_undo_until'), ['undo_until'], unique=False)
         batch_op.create_index(batch_op.f('ix_identifier_change_user_id'), ['user_id'], unique=False)
+
+    with op.batch_alter_table('device_code', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_device_code_user_id'), ['user_id'], unique=False)
+
+    with op.batch_alter_table('pairwise_subject', schema=None) as batch_op:
+        batch_op.create_index(batch_op.f('ix_pairwise_subject_user_id'), ['user_id'], unique=False)
 
     with op.batch_alter_table('identifier', schema=None) as batch_op:
         batch_op.add_column(sa.Column('rank', sa.SmallInteger(), server_default='0', nullable=False))

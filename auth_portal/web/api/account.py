@@ -1,4 +1,4 @@
-"""The signed-in person by JSON: reading and changing the profile."""
+"""The signed-in person by JSON: reading and changing the profile, and what happened to the account."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
-from flask import Blueprint, Response
+from flask import Blueprint, Response, request
+from flask_babel import get_locale, gettext
 
 from auth_portal.errors import parse_all
+from auth_portal.signin.callers import device_words, rough_network
+from auth_portal.signin.event_log import LoggedEvent, Position
 from auth_portal.signin.events import Actor
 from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import parse_name
@@ -16,17 +19,20 @@ from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.standing import check_accepted
 from auth_portal.signin.users import parse_locale
 from auth_portal.web.api import inputs
-from auth_portal.web.api.bearer import current_session, this_caller, user_json
-from auth_portal.web.envelope import envelope
+from auth_portal.web.api.bearer import current_session, me_json, this_caller
+from auth_portal.web.envelope import JsonObject, envelope, wire_time
 from auth_portal.web.services import services
 
 blueprint = Blueprint("api_account", __name__, url_prefix="/api/v1/auth")
 
+_OWN_FACTS = ("channel", "count", "fields", "reason", "scopes", "version")
+"""What of an event's facts its person is told. Whatever else is noted one day is not theirs by itself."""
+
 
 @blueprint.get("/me")
 def me() -> Response:
-    """The profile of the signed-in person."""
-    return envelope(200, user_json(current_session().user))
+    """The profile of the signed-in person, with all addresses and numbers."""
+    return envelope(200, me_json(current_session().user))
 
 
 @blueprint.patch("/me")
@@ -42,7 +48,7 @@ def update_me() -> Response:
         "fields": (body.fields, lambda values: parse_fields(own_fields, values, is_partial=True)),
     }
     given = {name: partial(parse, value) for name, (value, parse) in parsers.items() if value is not None}
-    services().users.update_profile(session.user.id, **parse_all(**given))
+    services().users.update_profile(session.user.id, Actor.of(this_caller()), **parse_all(**given))
     return _current(session)
 
 
@@ -58,4 +64,32 @@ def accept_terms() -> Response:
 
 def _current(session: LiveSession) -> Response:
     """The person as the database has them by now."""
-    return envelope(200, user_json(services().sessions.get_by_id(session.id).user))
+    return envelope(200, me_json(services().sessions.get_by_id(session.id).user))
+
+
+@blueprint.get("/me/activity")
+def activity() -> Response:
+    """A page of what happened to the person's account, the newest first; ``next`` is ``before`` of the one behind."""
+    session = current_session()
+    before = request.args.get("before")
+    page = services().events.of_user(session.user.id, Position.parse(before) if before is not None else None)
+    older = str(page.older) if page.older is not None else None
+    return envelope(200, {"events": [_event_json(event) for event in page.events], "next": older})
+
+
+def _event_json(event: LoggedEvent) -> JsonObject:
+    facts = event.facts or {}
+    return {
+        "id": event.id,
+        "happenedAt": wire_time(event.happened_at),
+        "kind": event.kind,
+        "outcome": event.outcome,
+        "actor": event.actor,
+        "sessionId": event.session_id,
+        "clientId": event.client_id,
+        "clientName": event.client_name,
+        "device": device_words(event.device, gettext),
+        "network": rough_network(event.network),
+        "place": services().places.words(event.network, str(get_locale())),
+        "facts": {name: facts[name] for name in _OWN_FACTS if name in facts},
+    }

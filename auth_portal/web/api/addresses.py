@@ -1,7 +1,123 @@
-"""The addresses and numbers of a person by JSON."""
+"""The addresses and numbers of a person by JSON: adding one by its code, choosing the main one, removing one.
+
+All of it needs a sign-in of the last minutes (SES-15), and can end all other sessions in the same call (SES-12).
+"""
 
 from __future__ import annotations
 
-from flask import Blueprint
+from flask import Blueprint, Response
 
-blueprint = Blueprint("api_addresses", __name__, url_prefix="/api/v1/auth")
+from auth_portal.signin.addresses import Destination, parse_email
+from auth_portal.signin.codes import parse_code
+from auth_portal.signin.sessions import LiveSession
+from auth_portal.web.api import inputs
+from auth_portal.web.api.bearer import me_json, recent_session, this_caller
+from auth_portal.web.api.sending import check_sms, code_sent, phone_of
+from auth_portal.web.apps import tell_apps
+from auth_portal.web.envelope import envelope
+from auth_portal.web.i18n import letter_locale
+from auth_portal.web.services import services
+
+blueprint = Blueprint("api_addresses", __name__, url_prefix="/api/v1/auth/me")
+
+
+@blueprint.post("/email")
+def add_email() -> Response:
+    """Send a code to an address that the person wants to have."""
+    session = recent_session()
+    body = inputs.parse_body(inputs.AddEmail)
+    return _start(session, parse_email(body.email), body)
+
+
+@blueprint.post("/email/verify")
+def prove_email() -> Response:
+    """Take the address that a code proves, in place of the main one or beside it."""
+    session = recent_session()
+    body = inputs.parse_body(inputs.ProveEmail)
+    return _finish(session, parse_email(body.email), body)
+
+
+@blueprint.post("/email/main")
+def choose_main_email() -> Response:
+    """Make the second address the main one."""
+    session = recent_session()
+    body = inputs.parse_body(inputs.OwnEmail)
+    return _choose_main(session, parse_email(body.email), body)
+
+
+@blueprint.post("/email/remove")
+def remove_email() -> Response:
+    """Give an address up."""
+    session = recent_session()
+    body = inputs.parse_body(inputs.OwnEmail)
+    return _remove(session, parse_email(body.email), body)
+
+
+@blueprint.post("/phone")
+def add_phone() -> Response:
+    """Send a code to a number that the person wants to have."""
+    check_sms()
+    session = recent_session()
+    body = inputs.parse_body(inputs.AddPhone)
+    return _start(session, phone_of(body), body)
+
+
+@blueprint.post("/phone/verify")
+def prove_phone() -> Response:
+    """Take the number that a code proves, in place of the main one or beside it."""
+    check_sms()
+    session = recent_session()
+    body = inputs.parse_body(inputs.ProvePhone)
+    return _finish(session, phone_of(body), body)
+
+
+@blueprint.post("/phone/main")
+def choose_main_phone() -> Response:
+    """Make the second number the main one."""
+    session = recent_session()
+    body = inputs.parse_body(inputs.OwnPhone)
+    return _choose_main(session, _own_phone(body), body)
+
+
+@blueprint.post("/phone/remove")
+def remove_phone() -> Response:
+    """Give a number up."""
+    session = recent_session()
+    body = inputs.parse_body(inputs.OwnPhone)
+    return _remove(session, _own_phone(body), body)
+
+
+def _own_phone(body: inputs.OwnPhone) -> Destination:
+    """A number as the profile says it. It need not be one that texts go to any more."""
+    return Destination("sms", body.phone_number.strip())
+
+
+def _start(session: LiveSession, destination: Destination, body: inputs.AddOne) -> Response:
+    locale = letter_locale(body.locale)
+    return code_sent(services().identifiers.start(session, this_caller(), destination, locale))
+
+
+def _finish(session: LiveSession, destination: Destination, body: inputs.ProveOne) -> Response:
+    code = parse_code(body.code, services().otp.code_lengths)
+    services().identifiers.finish(
+        session, this_caller(), destination, code, body.challenge_id, keep_former=body.keep_former
+    )
+    return _changed(session, body)
+
+
+def _choose_main(session: LiveSession, destination: Destination, body: inputs.Change) -> Response:
+    services().identifiers.choose_main(session, this_caller(), destination)
+    return _changed(session, body)
+
+
+def _remove(session: LiveSession, destination: Destination, body: inputs.Change) -> Response:
+    services().identifiers.remove(session, this_caller(), destination)
+    return _changed(session, body)
+
+
+def _changed(session: LiveSession, body: inputs.Change) -> Response:
+    """The profile as it is now; everybody else is signed out where the call asks for it."""
+    if body.end_other_sessions:
+        services().open_sessions.end_others(session, this_caller())
+        tell_apps()
+    return envelope(200, me_json(services().sessions.get_by_id(session.id).user))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from flask import Blueprint, Response, g
+from flask import Blueprint, Response
 
 from auth_portal.db import utcnow
 from auth_portal.errors import ClientUnknown, parse_all
-from auth_portal.signin.addresses import parse_email
+from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.codes import parse_code
+from auth_portal.signin.events import Actor
 from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import PendingRegistration, parse_name
 from auth_portal.signin.sessions import OpenedSession
@@ -15,8 +16,9 @@ from auth_portal.signin.standing import check_accepted
 from auth_portal.signin.tokens import AccessDraft
 from auth_portal.web.api import inputs
 from auth_portal.web.api.bearer import bearer_token, current_session, this_caller, user_json
+from auth_portal.web.api.sending import check_sms, code_sent, phone_of
 from auth_portal.web.apps import app_of
-from auth_portal.web.envelope import JsonObject, envelope, wire_time
+from auth_portal.web.envelope import JsonObject, envelope
 from auth_portal.web.i18n import letter_locale
 from auth_portal.web.services import services
 
@@ -26,38 +28,31 @@ blueprint = Blueprint("api_auth", __name__, url_prefix="/api/v1/auth")
 @blueprint.post("/send-otp-email")
 def send_otp_email() -> Response:
     """Send a code to an address."""
-    body = inputs.parse_body(inputs.SendCode)
-    destination = parse_email(body.email)
-    app = None
-    if body.client_id is not None:
-        client = services().clients.find(body.client_id)
-        if client is None:
-            raise ClientUnknown
-        app = app_of(client)
-    sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
-    g.code_length = sent.code_length
-    data: JsonObject = {
-        "email": destination.value,
-        "challengeId": sent.id,
-        "codeLength": sent.code_length,
-        "expiresAt": wire_time(sent.expires_at),
-        "resendAt": wire_time(sent.resend_at),
-    }
-    if services().settings.is_development:
-        data["code"] = sent.code
-    return envelope(201, data)
+    body = inputs.parse_body(inputs.SendEmailCode)
+    return _send(parse_email(body.email), body)
 
 
 @blueprint.post("/login-otp-email")
 def login_otp_email() -> Response:
-    """Exchange a code for tokens, or for a registration token where the person is new."""
-    body = inputs.parse_body(inputs.VerifyCode)
-    destination = parse_email(body.email)
-    code = parse_code(body.code, services().otp.code_lengths)
-    opened = services().otp.verify_code(destination, code, this_caller(), body.challenge_id)
-    if isinstance(opened, PendingRegistration):
-        return envelope(200, _registration_json(opened))
-    return envelope(200, _tokens_json(opened))
+    """Exchange a mailed code for tokens, or for a registration token where the person is new."""
+    body = inputs.parse_body(inputs.VerifyEmailCode)
+    return _login(parse_email(body.email), body)
+
+
+@blueprint.post("/send-otp")
+def send_otp() -> Response:
+    """Send a code to a phone."""
+    check_sms()
+    body = inputs.parse_body(inputs.SendPhoneCode)
+    return _send(phone_of(body), body)
+
+
+@blueprint.post("/login-otp")
+def login_otp() -> Response:
+    """Exchange a code that came to a phone, as one that was mailed."""
+    check_sms()
+    body = inputs.parse_body(inputs.VerifyPhoneCode)
+    return _login(phone_of(body), body)
 
 
 @blueprint.post("/complete-registration")
@@ -82,14 +77,35 @@ def complete_registration() -> Response:
 def refresh_token() -> Response:
     """Exchange a refresh token for new tokens."""
     body = inputs.parse_body(inputs.RefreshTokens)
-    return envelope(200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token)))
+    return envelope(
+        200, _tokens_json(services().sessions.rotate_refresh_token(body.refresh_token, caller=this_caller()))
+    )
 
 
 @blueprint.post("/logout")
 def logout() -> Response:
     """End the session of the access token."""
-    services().sessions.end_session(current_session().id)
+    services().sessions.end_session(current_session().id, Actor.of(this_caller()))
     return envelope(200, {})
+
+
+def _send(destination: Destination, body: inputs.SendCode) -> Response:
+    app = None
+    if body.client_id is not None:
+        client = services().clients.find(body.client_id)
+        if client is None:
+            raise ClientUnknown
+        app = app_of(client)
+    sent = services().otp.send_code(destination, this_caller(), letter_locale(body.locale), app=app)
+    return code_sent(sent)
+
+
+def _login(destination: Destination, body: inputs.VerifyCode) -> Response:
+    code = parse_code(body.code, services().otp.code_lengths)
+    opened = services().otp.verify_code(destination, code, this_caller(), body.challenge_id)
+    if isinstance(opened, PendingRegistration):
+        return envelope(200, _registration_json(opened))
+    return envelope(200, _tokens_json(opened))
 
 
 def _tokens_json(opened: OpenedSession) -> JsonObject:
@@ -100,6 +116,7 @@ def _tokens_json(opened: OpenedSession) -> JsonObject:
             client_id=opened.client_id,
             session_id=opened.id,
             authenticated_at=opened.authenticated_at,
+            channel=opened.channel,
         )
     )
     return {

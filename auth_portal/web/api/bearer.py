@@ -7,6 +7,7 @@ from flask import request
 from auth_portal.errors import Unauthenticated
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.fields import missing_fields
+from auth_portal.signin.proven import Proven, of_channel
 from auth_portal.signin.recency import check_recent
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.standing import has_accepted
@@ -57,3 +58,17 @@ def user_json(user: Profile) -> JsonObject:
         "missingFields": [field.name for field in missing_fields(settings.own_fields, user.fields)],
         "termsAccepted": has_accepted(user, settings),
     }
+
+
+def me_json(user: Profile) -> JsonObject:
+    """A person with all addresses and numbers that they have proven, the main ones first (OTP-36)."""
+    own = services().identifiers.of_user(user.id)
+    lists: JsonObject = {"emails": _proven_json(own, "email"), "phoneNumbers": _proven_json(own, "sms")}
+    return user_json(user) | lists
+
+
+def _proven_json(own: list[Proven], channel: str) -> list[JsonObject]:
+    return [
+        {"value": one.destination.value, "isMain": one.is_main, "verifiedAt": wire_time(one.verified_at)}
+        for one in of_channel(own, channel)
+    ]

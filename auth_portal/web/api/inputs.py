@@ -33,20 +33,47 @@ class Input(BaseModel):
     model_config = ConfigDict(alias_generator=to_camel, strict=True, extra="ignore", hide_input_in_errors=True)
 
 
-class SendCode(Input):
-    """Body of ``send-otp-email``."""
+class ToEmail(Input):
+    """Whom a call is about, by address."""
 
     email: Text
+
+
+class ToPhone(Input):
+    """Whom a call is about, by number. ``region``: the country of a national number."""
+
+    phone_number: Text
+    region: Text | None = None
+
+
+class SendCode(Input):
+    """What may be said beside the destination of a code."""
+
     client_id: Text | None = None
     locale: Language | None = None
 
 
 class VerifyCode(Input):
-    """Body of ``login-otp-email``."""
+    """What is said beside the destination of a code that came."""
 
-    email: Text
     code: Text
     challenge_id: Opaque | None = None
+
+
+class SendEmailCode(ToEmail, SendCode):
+    """Body of ``send-otp-email``."""
+
+
+class VerifyEmailCode(ToEmail, VerifyCode):
+    """Body of ``login-otp-email``."""
+
+
+class SendPhoneCode(ToPhone, SendCode):
+    """Body of ``send-otp``."""
+
+
+class VerifyPhoneCode(ToPhone, VerifyCode):
+    """Body of ``login-otp``."""
 
 
 class CompleteRegistration(Input):
@@ -78,6 +105,48 @@ class AcceptTerms(Input):
     """Body of ``me/terms``."""
 
     accept_terms: bool
+
+
+class AddOne(Input):
+    """What may be said beside an address or number to add."""
+
+    locale: Language | None = None
+
+
+class Change(Input):
+    """What may be said beside a change of addresses or numbers."""
+
+    end_other_sessions: bool = False
+
+
+class ProveOne(VerifyCode, Change):
+    """What is said beside an address or number whose code came."""
+
+    keep_former: bool = False
+
+
+class AddEmail(ToEmail, AddOne):
+    """Body of ``me/email``."""
+
+
+class AddPhone(ToPhone, AddOne):
+    """Body of ``me/phone``."""
+
+
+class ProveEmail(ToEmail, ProveOne):
+    """Body of ``me/email/verify``."""
+
+
+class ProvePhone(ToPhone, ProveOne):
+    """Body of ``me/phone/verify``."""
+
+
+class OwnEmail(ToEmail, Change):
+    """Body of ``me/email/main`` and ``me/email/remove``."""
+
+
+class OwnPhone(ToPhone, Change):
+    """Body of ``me/phone/main`` and ``me/phone/remove``."""
 
 
 AnyInput = TypeVar("AnyInput", bound=Input)

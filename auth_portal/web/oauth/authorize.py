@@ -12,6 +12,7 @@ from auth_portal.oidc.clients import Client
 from auth_portal.oidc.dispatch import Step, granted_scope, needs_interaction, next_step
 from auth_portal.oidc.pending import PUSHED_PREFIX, Pending
 from auth_portal.oidc.requests import AuthorizationFault, AuthorizationRequest, Parameters
+from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.standing import open_question
 from auth_portal.web.cookies import get_cookie
@@ -19,7 +20,7 @@ from auth_portal.web.flow import Flow, back_to_dispatcher, mark_browser, open_fl
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.oauth.responses import answer_client, answer_fault
 from auth_portal.web.services import services
-from auth_portal.web.visitor import browser_secret, current_session, first_visit, keep_browser
+from auth_portal.web.visitor import browser_secret, current_session, first_visit, keep_browser, this_caller
 
 blueprint = Blueprint("oauth", __name__, url_prefix="/oauth")
 pages = Blueprint("oauth_pages", __name__, url_prefix="/oauth")
@@ -111,7 +112,7 @@ def answer_consent(request_id: str) -> Response:
         return back_to_dispatcher(flow)
     if request.form.get("answer") != "allow":
         return _deny(flow)
-    services().consents.allow(session.user.id, flow.client.id, flow.request.scopes)
+    services().consents.allow(session.user.id, flow.client.id, flow.request.scopes, Actor.of(this_caller()))
     services().pending.note_consent(flow.id)
     return back_to_dispatcher(flow)
 

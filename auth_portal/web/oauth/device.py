@@ -8,10 +8,11 @@ from flask_babel import gettext
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.devices import WaitingDevice, plain_user_code, spell_user_code
 from auth_portal.signin.callers import device_words, rough_network, source_network
+from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm, UserCodeForm
 from auth_portal.web.services import services
-from auth_portal.web.visitor import ask_first, current_session, notice_of_before, sign_in_for, to
+from auth_portal.web.visitor import ask_first, current_session, notice_of_before, sign_in_for, this_caller, to
 
 blueprint = Blueprint("oauth_device", __name__, url_prefix="/device")
 
@@ -84,7 +85,7 @@ def answer() -> Response:
     if not services().device_codes.answer(waiting, person, is_approved=True):
         return _done_page("over")
     if not client.is_trusted:
-        services().consents.allow(person.user.id, client.id, waiting.scope.split())
+        services().consents.allow(person.user.id, client.id, waiting.scope.split(), Actor.of(this_caller()))
     return _done_page("approved", client)
 
 

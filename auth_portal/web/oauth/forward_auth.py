@@ -84,7 +84,7 @@ def _text(verdict: Verdict) -> str:
     refused = gettext(
         "%(app)s does not let %(address)s in. Perhaps another address of yours?",
         app=client.name,
-        address=verdict.email or "?",
+        address=verdict.address or "?",
     )
     return f"{refused}\n{gettext('Use another address')}: {client.site}{SIGN_OUT_PATH}"
 

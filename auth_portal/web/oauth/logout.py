@@ -6,11 +6,19 @@ from flask import Blueprint, Response, make_response, redirect, render_template,
 
 from auth_portal.errors import RequestExpired
 from auth_portal.oidc.logout import LogoutRequest
+from auth_portal.signin.events import Actor
 from auth_portal.web.cookies import clear_cookie, get_cookie
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.oauth.responses import send_to
 from auth_portal.web.services import services
-from auth_portal.web.visitor import browser_secret, current_session, end_browser_session, first_visit, keep_browser
+from auth_portal.web.visitor import (
+    browser_secret,
+    current_session,
+    end_browser_session,
+    first_visit,
+    keep_browser,
+    this_caller,
+)
 
 blueprint = Blueprint("oauth_logout", __name__, url_prefix="/oauth")
 pages = Blueprint("oauth_logout_pages", __name__, url_prefix="/oauth")
@@ -76,7 +84,7 @@ def _end(request_id: str, wanted: LogoutRequest) -> Response:
 def _sign_out(wanted: LogoutRequest) -> Response:
     """End the browser's session, and the one of the hint where the browser has none (any more)."""
     if current_session() is None and wanted.session_id is not None:
-        services().sessions.end_session(wanted.session_id)
+        services().sessions.end_session(wanted.session_id, Actor.of(this_caller()))
     if wanted.redirect_uri is None:
         return end_browser_session(_signed_out_page(wanted))
     state = {} if wanted.state is None else {"state": wanted.state}

@@ -5,13 +5,14 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, make_response, render_template
 from flask_babel import gettext
 
+from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.i18n import language_name
 from auth_portal.web.own_fields import own_facts
 from auth_portal.web.pages.guard import for_signed_in
 from auth_portal.web.services import services
-from auth_portal.web.visitor import end_browser_session, notice_of_before, to
+from auth_portal.web.visitor import end_browser_session, notice_of_before, this_caller, to
 
 blueprint = Blueprint("pages_account", __name__)
 
@@ -51,6 +52,6 @@ def apps(session: LiveSession) -> Response:
 @for_signed_in
 def withdraw(session: LiveSession, client_id: str) -> Response:
     """Take back what an app was allowed; its tokens die at once."""
-    services().consents.withdraw(session.user.id, client_id)
+    services().consents.withdraw(session.user.id, client_id, Actor.of(this_caller()))
     flash(gettext("The app has no access any more."))
     return to("pages_account.apps")

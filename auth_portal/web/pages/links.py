@@ -50,7 +50,7 @@ def not_me(token: str) -> Response:
 @blueprint.post("/not-me/<token>")
 def stop_code(token: str) -> Response:
     """Kill the codes that are pending for the address."""
-    return _not_me_page(services().links.stop(token))
+    return _not_me_page(services().links.stop(token, this_caller()))
 
 
 def _link_page(found: OpenedLink) -> Response:

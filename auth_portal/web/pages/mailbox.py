@@ -1,4 +1,4 @@
-"""The development mailbox. Registered only where a development portal catches its mail."""
+"""The development mailbox. Registered only where a development portal catches its mail or its text messages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _LETTER_CSP = "default-src 'none'; style-src 'unsafe-inline'; sandbox; frame-anc
 
 @blueprint.get("")
 def index() -> str:
-    """The letters that were caught, newest first."""
+    """The letters and texts that were caught, newest first."""
     return render_template("dev/mailbox.html", letters=_mailbox().letters())
 
 
@@ -22,7 +22,7 @@ def index() -> str:
 def letter(letter_id: str) -> Response:
     """The HTML part of one letter, sandboxed."""
     found: CaughtLetter | None = _mailbox().find(letter_id)
-    if found is None:
+    if found is None or not found.html:
         abort(404)
     response = make_response(found.html)
     response.headers["Content-Security-Policy"] = _LETTER_CSP

@@ -24,7 +24,8 @@ def pressure_page(destination: Destination, error: TooManyRequests, *, had_proof
     g.error = refusal.code
     page = render_template(
         "pages/pressure.html",
-        form=PressureForm(formdata=None, email=destination.value),
+        form=PressureForm(formdata=None),
+        destination=destination,
         is_own_network=error.limit != "site-hour",
         retry_after=error.retry_after,
         puzzle=services().proofs.issue(this_caller().network),

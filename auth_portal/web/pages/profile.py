@@ -9,6 +9,7 @@ from flask_babel import force_locale, gettext
 from flask_wtf import FlaskForm
 
 from auth_portal.errors import InvalidInput, parse_all
+from auth_portal.signin.events import Actor
 from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import parse_name
 from auth_portal.signin.sessions import LiveSession
@@ -17,7 +18,7 @@ from auth_portal.web.forms import ProfileForm, own_data, own_inputs, own_values,
 from auth_portal.web.i18n import keep_language
 from auth_portal.web.pages.guard import for_signed_in
 from auth_portal.web.services import services
-from auth_portal.web.visitor import to
+from auth_portal.web.visitor import this_caller, to
 
 blueprint = Blueprint("pages_profile", __name__, url_prefix="/account/profile")
 
@@ -42,7 +43,7 @@ def update(session: LiveSession) -> Response:
     except InvalidInput as fault:
         show_faults(form, fault)
         return _page(form, status=400)
-    services().users.update_profile(session.user.id, **changes)
+    services().users.update_profile(session.user.id, Actor.of(this_caller()), **changes)
     with force_locale(changes["locale"]):
         flash(gettext("Your changes are saved."))
     response = to("pages_account.account")

@@ -7,8 +7,6 @@ from flask import (
     Response,
     flash,
     g,
-    make_response,
-    render_template,
     request,
 )
 from flask_babel import gettext
@@ -18,11 +16,9 @@ from auth_portal.errors import (
     CodeRefused,
     DeliveryFailed,
     InvalidInput,
-    PortalError,
     ResendTooSoon,
     TooManyRequests,
 )
-from auth_portal.signin.addresses import parse_email
 from auth_portal.signin.challenges import Challenge
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.registration import PendingRegistration
@@ -30,10 +26,11 @@ from auth_portal.signin.sessions import LiveSession, OpenedSession
 from auth_portal.web.cookies import get_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
-from auth_portal.web.forms import CodeForm, EmailForm, ResendForm, show_faults
+from auth_portal.web.forms import CodeForm, show_faults
 from auth_portal.web.i18n import choose_locale
+from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
+from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.pressure import pressure_page
-from auth_portal.web.pages.webmail import webmail_of
 from auth_portal.web.services import services
 from auth_portal.web.visitor import (
     browser_secret,
@@ -43,7 +40,6 @@ from auth_portal.web.visitor import (
     find_registration,
     home,
     keep_browser,
-    notice_of_before,
     this_caller,
     to,
     welcome,
@@ -65,7 +61,7 @@ def login() -> Response:
     session = current_session()
     if session is not None and flow is None:
         return to("pages_account.account")
-    response = _login_page(EmailForm(email=_likely_address(flow, session)))
+    response = login_page(form_for(_likely_address(flow, session)))
     if not get_cookie("browser"):
         # Before the form is sent, so that a double click is one browser asking twice, not two browsers.
         keep_browser(response, browser_secret())
@@ -74,18 +70,20 @@ def login() -> Response:
 
 @blueprint.post("/login")
 def send_code() -> Response:
-    """Send a code to the address, or the same code again."""
-    form = EmailForm()
+    """Send a code to the address or number, or the same code again."""
+    form = posted_form()
     flow = find_flow()
     secret = browser_secret()
     proof = request.form.get("proof", "")
     try:
-        destination = parse_email(form.email.data or "")
+        destination = destination_of(form)
         sent = services().otp.send_code(destination, caller_of(secret), choose_locale(), proof, asking_app(flow))
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _login_page(form, status=400)
+        return login_page(form, status=400)
     except TooManyRequests as error:
+        if destination.channel == "sms" and not error.takes_proof:
+            return no_text_page(form, error)
         return pressure_page(destination, error, had_proof=bool(proof))
     except ResendTooSoon as error:
         _note_challenge(flow, services().otp.find_challenge(caller_of(secret)))
@@ -98,13 +96,15 @@ def send_code() -> Response:
         )
     except DeliveryFailed as error:
         refusal = refusal_of(error)
-        form.email.errors = [gettext(refusal.message)]
-        return _login_page(form, status=refusal.status)
+        form.entry.errors = [gettext(refusal.message)]
+        return login_page(form, status=refusal.status)
     else:
         g.code_length = sent.code_length
         if flow is not None:
             services().pending.note_challenge(flow.id, sent.id)
-        if sent.is_repeat:
+        if sent.is_repeat and destination.channel == "sms":
+            flash(gettext("Sent again. It is the same code, so an earlier message is still good."))
+        elif sent.is_repeat:
             flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
     response = to("pages.code", flow)
     keep_browser(response, secret)
@@ -117,7 +117,7 @@ def code() -> Response:
     challenge = _find_challenge(None)
     if challenge is None:
         return elsewhere(find_flow())
-    return _onward(challenge) or _code_page(CodeForm(challenge=challenge.id), challenge)
+    return _onward(challenge) or code_page(CodeForm(challenge=challenge.id), challenge)
 
 
 @blueprint.post("/login/code")
@@ -132,13 +132,13 @@ def verify_code() -> Response:
         opened = _prove(form, challenge)
     except InvalidInput as fault:
         show_faults(form, fault)
-        return _code_page(form, challenge, status=400)
+        return code_page(form, challenge, status=400)
     except CodeRefused as error:
         onward = _onward(challenge)
         if onward is not None:
             return onward
         form.code.errors = [gettext("That code is not right.")]
-        return _code_page(form, challenge, refused=error)
+        return code_page(form, challenge, refused=error)
     return welcome(opened, flow)
 
 
@@ -188,41 +188,11 @@ def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
 
 
 def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | None:
-    """The address that the app says, or that of who must prove again; only filled in, never written to (OP-18)."""
+    """The address or number that the app says, or that of who must prove again; only filled in, never written to
+    (OP-18).
+    """
     if flow is None:
         return None
     if flow.request.login_hint is not None:
         return flow.request.login_hint
-    return session.user.email if session is not None and "select_account" not in flow.request.prompt else None
-
-
-def _login_page(form: EmailForm, status: int = 200) -> Response:
-    unfinished = find_registration(None)
-    page = render_template("pages/login.html", form=form, unfinished=unfinished, **notice_of_before())
-    return make_response(page, status)
-
-
-def _code_page(
-    form: CodeForm, challenge: Challenge, status: int = 200, refused: PortalError | None = None
-) -> Response:
-    now = utcnow()
-    attempts_left = getattr(refused, "attempts_left", None)
-    is_approved = challenge.is_live(now) and challenge.approved_at is not None
-    is_open = is_approved or (challenge.is_open(now) and (refused is None or bool(attempts_left)))
-    resend_at = challenge.sent_at + services().settings.resend_after
-    page = render_template(
-        "pages/code.html",
-        form=form,
-        destination=challenge.destination.value,
-        code_length=challenge.code_length,
-        expires_at=challenge.expires_at,
-        expires_in=max(0, int((challenge.expires_at - now).total_seconds())),
-        resend_in=max(0, round((resend_at - now).total_seconds())),
-        attempts_left=attempts_left,
-        state="open" if is_open else "dead",
-        resend_form=ResendForm(formdata=None, email=challenge.destination.value),
-        webmail=webmail_of(challenge.destination),
-        is_waiting=challenge.is_live(now),
-        **notice_of_before(),
-    )
-    return make_response(page, refusal_of(refused).status if refused is not None else status)
+    return session.user.address if session is not None and "select_account" not in flow.request.prompt else None

@@ -94,7 +94,7 @@ def save_details(session: LiveSession, flow: Flow | None) -> Response:
     except InvalidInput as fault:
         show_faults(form, fault)
         return _details_page(form, fields, session, status=400)
-    services().users.update_profile(session.user.id, fields=values)
+    services().users.update_profile(session.user.id, Actor.of(this_caller()), fields=values)
     return _go_on(flow)
 
 
