@@ -156,6 +156,14 @@ def test_the_json_api_tells_and_takes_the_acceptance_and_goes_on_meanwhile(make_
         assert connection.execute(text(query)).scalar() == 1
 
 
+def test_accepting_terms_without_a_version_loses_no_former_acceptance(make_app: Made, outbox: MailSink) -> None:
+    token = ApiDriver(make_app(terms_version="1"), outbox).register(ADA)["accessToken"]
+    app = make_app()
+    answer = ApiDriver(app, outbox).post("me/terms", {"acceptTerms": True}, token=token)
+    assert (answer.status_code, data_of(answer)["termsAccepted"]) == (200, True)
+    assert services_of(app).users.newest(1)[0].terms_version == "1"
+
+
 def test_one_persons_acceptance_is_nobody_elses(make_app: Made, outbox: MailSink) -> None:
     api = ApiDriver(make_app(), outbox)
     ada, bob = api.register(ADA), api.register("bob@example.com")

@@ -13,7 +13,9 @@ from tests.drivers import ApiDriver, data_of, outcome
 from tests.filling import ALL, COMPANY, FILLED, NEWS, RULES, SEATS, TEAM, declared
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
+from tests.test_cli import Run, json_of, run
 
+__all__ = ["run"]
 ADA = "ada@example.com"
 NAMES = {"firstName": "Ada", "lastName": "Lovelace", "acceptTerms": True}
 INVALID = (400, "validation_failed")
@@ -243,6 +245,14 @@ def test_nothing_is_stored_where_nothing_was_filled_in(make_app: Made, outbox: M
     ApiDriver(app, outbox).register(ADA)
     with services_of(app).engine.connect() as connection:
         assert connection.execute(text('SELECT fields FROM "user"')).scalar() is None
+
+
+def test_the_operator_sees_what_was_filled_in_and_which_terms_were_accepted(
+    make_app: Made, outbox: MailSink, run: Run
+) -> None:
+    registered(ApiDriver(make_app(terms_version="2026-05", **declared()), outbox))
+    (row,) = json_of(run("user", "show", ADA, "--json"))
+    assert (row["fields"], row["terms_version"]) == (FILLED, "2026-05")
 
 
 def test_every_type_has_its_wrong_and_its_right_values() -> None:
