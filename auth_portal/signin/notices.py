@@ -184,7 +184,7 @@ class NoticeService:
         with autocommit(self._engine).connect() as connection:
             own = proven_by(connection, user.id)
         for one in of_channel(own, "email") or of_channel(own, "sms")[:1]:
-            if is_reachable(self._settings, one.destination):
+            if is_reachable(self._settings, one.destination) and self._is_affordable(one.destination):
                 letter = NoticeLetter(one.destination, happened_at, caller, user.locale, about)
                 self._later(partial(send, letter))
 
@@ -200,6 +200,13 @@ class NoticeService:
             return False
         values = {"account": account, "length": rung.length, "since": now - rung.window}
         return int(connection.execute(_FAILED, values).scalar_one()) >= rung.budget
+
+    def _is_affordable(self, destination: Destination) -> bool:
+        """Whether a text message may still be paid for (OTP-19)."""
+        if destination.channel == "email":
+            return True
+        with self._engine.begin() as connection:
+            return self._limits.try_spend_costs(connection, destination, utcnow())
 
     def _may_send(self, kind: str, user_id: str, most: int) -> bool:
         bucket = self._limits.bucket(kind, user_id, most, _DAY_S)
