@@ -4,8 +4,8 @@ While ``User.erase_at`` is set a right code opens no session; it only shows the 
 is in ``erasure``.
 
 The link that takes it back is open to whoever has the letter or has just typed a code. Its token is the user's id and
-the second of erasure, encrypted and authenticated (AES-SIV, RFC 5297): so it tells nobody whose it is, one of an earlier
-deletion is worthless, and nothing of it is stored. Opening it has no effect; its page's button has.
+the second of erasure, encrypted and authenticated (AES-SIV, RFC 5297): so it tells nobody whose it is, that of an
+earlier deletion is worthless, and nothing of it is stored. Opening it has no effect; its page's button has.
 """
 
 from __future__ import annotations
