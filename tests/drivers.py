@@ -133,9 +133,8 @@ class BrowserDriver:
     def ask(self, destination: str) -> TestResponse:
         """Enter an address or a number on the first page; stands on the code page if that went well."""
         destination = _whom(destination, self.channel)
-        field = "phone" if is_number(destination) else "email"
-        self.get("/login?by=phone" if field == "phone" else "/login")
-        answer = self.post("/login", {field: destination})
+        self.get("/login?by=phone" if is_number(destination) else "/login")
+        answer = self.post("/login", entry(destination))
         if answer.status_code == 303:
             self.get(answer.location)
         return answer
@@ -208,6 +207,11 @@ class BrowserDriver:
 
 def _whom(name: str, channel: str) -> str:
     return number_of(name) if channel == "sms" and not is_number(name) else name
+
+
+def entry(destination: str) -> dict[str, str]:
+    """The field of the first page that this belongs in, filled."""
+    return {"phone" if is_number(destination) else "email": destination}
 
 
 def data_of(answer: TestResponse) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from auth_portal.db import Model, autocommit, utcnow
 from auth_portal.models import Identifier, IdentifierChange, PairwiseSubject, Registration, Session, User
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller, session_caller
+from auth_portal.signin.events import PORTAL
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, wrong_code
 from tests.relying import RelyingParty
@@ -28,7 +29,7 @@ FORMER = "former.ada@example.com"
 ADDED = "added.ada@example.com"
 FIRST, LAST = "Şükrü", "İpek-Õhara"
 COMPANY = "Çağrı & Düşler"
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 SINGLE = "198.51.100.77"
 _LINK = re.compile(r"http://127\.0\.0\.1:[0-9]+(/account/restore/[A-Za-z0-9_-]+)$", re.MULTILINE)
 
@@ -104,19 +105,13 @@ class Life:
         """What other pages of the account do: a number, a former address, fields of the portal's own."""
         now = utcnow()
         change = {"id": "c" * 32, "user_id": self.user_id, "channel": "email", "former": FORMER, "current": ADA}
-        times = {"former_verified_at": now, "changed_at": now, "undo_until": now + 30 * timedelta(days=1)}
+        times = {"former_verified_at": now, "changed_at": now, "undo_until": now + 30 * DAY}
         number = {"channel": "sms", "value": NUMBER, "user_id": self.user_id, "rank": 0, "verified_at": now}
-        begun = {
-            "id": "r" * 32,
-            "channel": "email",
-            "destination": FORMER,
-            "created_at": now,
-            "expires_at": now + WEEK,
-        }
+        begun = {"id": "r" * 32, "channel": "email", "destination": FORMER, "created_at": now}
         with self.engine.begin() as connection:
             connection.execute(insert(IdentifierChange), change | times)
             connection.execute(insert(Identifier), number)
-            connection.execute(insert(Registration), begun)
+            connection.execute(insert(Registration), begun | {"expires_at": now + DAY})
             connection.execute(update(User).where(User.id == self.user_id).values(fields={"company": COMPANY}))
 
     def _use_the_api(self) -> None:
@@ -128,7 +123,7 @@ class Life:
     def _use_apps(self) -> None:
         self.shop = RelyingParty(self.app, backchannel_logout_uri="http://127.0.0.1:9/logout")
         self.blog = RelyingParty(self.app, name="Blog", sector="blogs.example", is_trusted=False)
-        self.services.consents.allow(self.user_id, self.blog.id, ["openid", "email", "profile"])
+        self.services.consents.allow(self.user_id, self.blog.id, ["openid", "email", "profile"], PORTAL)
         self.shop_tokens = self.shop.sign_in(self.browser, scope="openid email offline_access")
         self.blog_tokens = self.blog.sign_in(self.browser)
         self.code = self.shop.code_for(self.browser)
@@ -141,6 +136,14 @@ class Life:
         stranger = BrowserDriver(self.app, self.outbox, "203.0.113.200")
         for hint in ({"login_hint": ADA.upper()}, {"id_token_hint": self.shop_tokens["id_token"]}):
             assert stranger.get(self.shop.address(**hint)).status_code == 303
+        self._begin_a_sign_in()
+
+    def _begin_a_sign_in(self) -> None:
+        """Come from an app that wants a proof, and ask for a code."""
+        self.clock.shift(31)
+        self.browser.follow(self.browser.get(self.shop.address(prompt="login")))
+        answer = self.browser.post("/login", {"email": ADA, "request": self.browser.hidden("request") or ""})
+        assert answer.status_code == 303, answer.text
 
     def _be_attacked(self) -> None:
         """Wrong codes of many networks, by which the next codes get long; and more codes than an inbox gets."""

@@ -15,7 +15,7 @@ from werkzeug.test import TestResponse
 
 from auth_portal.oidc.clients import Client
 from tests.conftest import services_of
-from tests.drivers import BrowserDriver
+from tests.drivers import BrowserDriver, entry
 from tests.support.smtp import MailSink
 
 CALLBACK = "https://shop.example/callback"
@@ -170,7 +170,7 @@ def through_sign_in(person: BrowserDriver, start: TestResponse, email: str = ADA
     assert start.status_code == 303, start.text[:500]
     person.follow(start)
     request = {"request": person.hidden("request") or ""}
-    answer = person.post("/login", {"email": email, **request})
+    answer = person.post("/login", {**entry(email), **request})
     person.follow(answer)
     answer = person.post(
         "/login/code",

@@ -14,6 +14,8 @@ from auth_portal.models import (
     Client,
     ClientOrigin,
     Consent,
+    Event,
+    EventSeal,
     Identifier,
     IdentifierChange,
     KnownDevice,
@@ -30,13 +32,15 @@ from auth_portal.models import (
 from auth_portal.signin.keyring import digest
 
 ROWS = 4_000
+SEALED = 10
+"""Events of a seal. The newest are not sealed yet, the first fifty are past their time."""
 Rows = dict[Any, list[dict[str, Any]]]
 
 
 def fill(engine: Engine, *, analyze: bool = True) -> None:
     """Some thousand rows of everything, as a portal has them after a while; the planner is told about them."""
     now = utcnow()
-    rows = _of_people(now) | _of_apps(now)
+    rows = _of_people(now) | _of_apps(now) | _of_the_log(now)
     with engine.begin() as connection:
         for model, values in rows.items():
             connection.execute(insert(model), values)
@@ -134,4 +138,28 @@ def _of_apps(now: datetime) -> Rows:
         ],
         PairwiseSubject: [{"sector": "a.example", "user_id": f"u{n}", "subject": f"pair{n}"} for n in numbers],
         SpentAssertion: [{"id": digest(f"a{n}"), "expires_at": later} for n in numbers],
+    }  # fmt: skip
+
+
+def _of_the_log(now: datetime) -> Rows:
+    """What happened, and its seals, whose digests are none."""
+    moments = [
+        now - timedelta(days=400) + timedelta(seconds=n) if n < 50 else now - timedelta(minutes=ROWS - n)
+        for n in range(ROWS)
+    ]
+    words = {"kind": "signed_in", "outcome": "done", "actor": "person", "network": "", "device": "", "facts": None}
+    last = ROWS - 2 * SEALED
+    return {
+        Event: [
+            {"id": f"{n:032x}", "happened_at": moments[n], "user_id": f"u{n}", "session_id": None,
+             "client_id": f"app{n}", "digest": digest(f"e{n}") if n < last else None,
+             "seal_id": n // SEALED + 1 if n < last else None, "erased_at": None, **words}
+            for n in range(ROWS)
+        ],
+        EventSeal: [
+            {"id": n // SEALED + 1, "key_id": 1, "sealed_at": moments[n], "first_at": moments[n],
+             "last_at": moments[n + SEALED - 1], "event_count": SEALED, "digest": digest(f"x{n}"),
+             "pruned_at": None, "pruned_digest": None}
+            for n in range(0, last, SEALED)
+        ],
     }  # fmt: skip

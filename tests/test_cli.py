@@ -20,7 +20,9 @@ from sqlalchemy import Pool, event, text
 from auth_portal.cli import portal
 from tests.conftest import NOW, environment, services_of
 from tests.drivers import ApiDriver, outcome
+from tests.owning import NEW, Owner
 from tests.support.portal import ROOT
+from tests.support.smtp import MailSink
 
 ADA = "ada@example.com"
 Run = Callable[..., Result]
@@ -240,6 +242,14 @@ def test_a_user_is_found_by_id_and_by_every_spelling_of_the_address(api: ApiDriv
         assert (row["id"], row["email"], row["first_name"], row["suspended"]) == (user["id"], ADA, "Şükrü", False)
 
 
+def test_a_user_is_shown_with_all_that_was_proven(app: Flask, outbox: MailSink, run: Run) -> None:
+    """OTP-36: whoever helps somebody must see what that person can sign in with."""
+    owner = Owner(ApiDriver(app, outbox))
+    owner.take(NEW, keepFormer=True)
+    (row,) = json_of(run("user", "show", NEW, "--json"))
+    assert (row["id"], row["email"], row["proven"]) == (owner.id, ADA, f"{ADA}, {NEW}")
+
+
 @pytest.mark.parametrize("command", ["show", "suspend", "restore"])
 def test_a_user_who_is_not_there_ends_with_1_and_a_sentence(run: Run, command: str) -> None:
     for who in ("nobody@example.com", "0" * 32, "no@address@at all", ""):
@@ -279,6 +289,7 @@ def test_pruning_removes_what_is_over_and_nothing_that_lives(
         "registrations": 1,
         "send limits": 1,
         "known devices": 0,
+        "changes of addresses": 0,
         "sessions": 0,
         "requests of apps": 0,
         "codes of apps": 0,

@@ -75,6 +75,8 @@ def test_the_limits_are_those_of_the_settings() -> None:
         f"| {settings.sends_per_inbox_per_hour} an hour, {settings.sends_per_inbox_per_day} a day |",
         f"| {settings.sends_per_source_per_hour} an hour |",
         f"| {settings.sends_per_site_per_hour:,} an hour |",
+        f"| {settings.sms_per_range_per_hour} an hour |",
+        f"| {settings.sms_per_site_per_day:,} in any 24 hours |",
         f"at most {settings.open_short_codes} short codes",
         *(
             f"{rung.budget:,} {'wrong guesses at four digits in 30 days' if length == 4 else 'at ' + name}"
@@ -99,7 +101,7 @@ def test_every_requirement_about_codes_is_cited_by_a_test_or_said_to_be_open() -
 def _settings(**overrides: object) -> Settings:
     """Production as it is by default: without the tests' own limits."""
     values = environment("sqlite:////nowhere/portal.db", "smtp://127.0.0.1:1", **overrides)
-    return load_settings({name: value for name, value in values.items() if "_SENDS_" not in name})
+    return load_settings({name: value for name, value in values.items() if "_PER_" not in name})
 
 
 def test_the_receiver_of_the_phone_page_takes_what_the_portal_sends_and_nothing_else(sms: SmsSink) -> None:

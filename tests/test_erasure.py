@@ -70,7 +70,7 @@ def test_of_a_person_who_was_erased_no_column_of_any_table_tells(life: Life) -> 
     assert set(told(life)) == set(life.names)
     failed = failures(life)
     life.clock.shift(WEEK)
-    assert retention.prune(life.engine)["people"] == 1
+    assert retention.prune(life.engine, life.services.seals)["people"] == 1
     assert told(life) == {}
     assert failures(life) == failed > 0
 
@@ -99,7 +99,7 @@ def test_the_files_of_a_sqlite_database_hold_no_deleted_content(life: Life, data
     leave(life)
     assert held() == set(life.names)
     life.clock.shift(WEEK)
-    retention.prune(life.engine)
+    retention.prune(life.engine, life.services.seals)
     assert held() == set()
 
 
@@ -127,7 +127,7 @@ def test_who_comes_back_is_somebody_new_to_the_portal_and_to_every_app(life: Lif
     assert user_id_of(life.app, ADA) != life.user_id
     tokens = life.blog.sign_in(life.browser) if life.blog.client.is_trusted else None
     assert tokens is None, "the consent of before counts for nobody"
-    life.services.consents.allow(user_id_of(life.app, ADA), life.blog.id, ["openid", "email", "profile"])
+    life.services.consents.allow(user_id_of(life.app, ADA), life.blog.id, ["openid", "email", "profile"], PORTAL)
     with life.engine.connect() as connection:
         assert connection.execute(select(PairwiseSubject.subject)).all() == []
     subject = life.blog.claims(life.blog.sign_in(life.browser)["id_token"])["sub"]
@@ -208,6 +208,7 @@ WITHOUT_PEOPLE = {
     "client_origin": "apps",
     "erased_user": "hashes of subjects, kept for ever: see docs/accounts.md",
     "event_seal": "counts",
+    "seal_key": "keys of the portal",
     "signing_key": "keys of the portal",
     "spent_assertion": "hashes of what apps sent, until they are over",
 }

@@ -94,6 +94,14 @@ def suspended(world: World) -> TestResponse:
     return world.login(world.api.code_sent_to(ADA))
 
 
+def leaving(world: World) -> TestResponse:
+    token = world.api.at("203.0.113.9").register(ADA)["accessToken"]
+    world.api.call("DELETE", "me", token=token)
+    services_of(world.api.app).background.wait()
+    world.api.send(ADA)
+    return world.login(world.api.code_sent_to(ADA))
+
+
 def registered(world: World) -> TestResponse:
     token = world.api.proven(ADA)["registrationToken"]
     world.api.post("complete-registration", NAMES, token=token)
@@ -161,6 +169,10 @@ REACHED = {
     "suspended": Reached(
         suspended,
         403, "account_suspended", "Hesap kullanıma kapalı",
+    ),
+    "leaving": Reached(
+        leaving,
+        403, "deletion_pending", "Hesap kullanıma kapalı",
     ),
     "unknown client": Reached(
         lambda world: world.send(clientId="unknown"),

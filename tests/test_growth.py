@@ -18,6 +18,7 @@ from sqlalchemy import Engine, event, text
 from tests.conftest import Made, services_of
 from tests.rows import ROWS, fill
 from tests.support.smtp import MailSink
+from tests.test_event_statements import look_after_the_log
 from tests.test_oauth_statements import visit_everything
 from tests.test_statements import flood, sign_in_everywhere
 
@@ -53,7 +54,7 @@ def stepping(engine: Engine) -> Iterator[Counter[str]]:
 
 
 @pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
-@pytest.mark.parametrize("visit", [sign_in_everywhere, flood, visit_everything])
+@pytest.mark.parametrize("visit", [sign_in_everywhere, flood, visit_everything, look_after_the_log])
 def test_no_statement_grows_with_the_users(
     visit: Callable[[Flask, MailSink], None], make_app: Made, outbox: MailSink
 ) -> None:

@@ -15,8 +15,11 @@ import jwt
 import pytest
 
 from auth_portal.oidc.registration import Registration, RegistrationRefused
+from auth_portal.signin.addresses import parse_email
+from tests.conftest import services_of
 from tests.oidcc import DOCUMENT, Suite, check_refused, standing_suite
-from tests.relying import CALLBACK, DEVICE_GRANT, RelyingParty, new_verifier, s256
+from tests.phoning import give_number
+from tests.relying import ADA, CALLBACK, DEVICE_GRANT, RelyingParty, new_verifier, s256
 from tests.support.smtp import MailSink
 
 PROSE = {"issuer", "require_request_uri_registration", "backchannel_logout_supported"}
@@ -32,16 +35,16 @@ OTHER_GRANTS = (
     "urn:openid:params:grant-type:ciba",
 )
 OTHER_TYPES = ("token", "id_token", "none", "code id_token", "code token", "id_token token", "code id_token token")
-OTHER_CLAIMS = (
-    *("nickname", "picture", "gender", "birthdate", "zoneinfo", "address", "preferred_username", "website"),
-    *("phone_number", "phone_number_verified"),
-)
+OTHER_CLAIMS = ("nickname", "picture", "gender", "birthdate", "zoneinfo", "address", "preferred_username", "website")
 
 
 @pytest.fixture(scope="module")
 def suite(sqlite_template: Path, tmp_path_factory: pytest.TempPathFactory, sink: MailSink) -> Iterator[Suite]:
-    """A person who is signed in, for all tests of this module."""
+    """A person who is signed in, and has all that may be told of one, for all tests of this module."""
     with standing_suite(sqlite_template, tmp_path_factory.mktemp("truth"), sink) as standing:
+        person = services_of(standing.app).users.find_by_destination(parse_email(ADA))
+        assert person is not None
+        give_number(standing.app, person.id)
         yield standing
 
 

@@ -240,7 +240,7 @@ def test_ten_completions_of_one_registration_at_once_make_one_user(portal: Porta
     assert _users(portal, email) == 1
 
 
-def test_two_registrations_of_one_address_completed_at_once_make_one_user(portal: Portal) -> None:
+def test_a_registration_that_two_devices_complete_at_once_makes_one_user(portal: Portal) -> None:
     email = "shared@example.com"
     tokens = [portal.proven(email, source)["registrationToken"] for source in ("127.0.0.5", "127.0.0.6")]
     before = portal.rows('SELECT count(*) FROM "user"')[0][0]

@@ -18,9 +18,16 @@ from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of
 from tests.rows import fill
 from tests.support.letters import text_of
+from tests.support.outboxes import Outboxes
 from tests.support.smtp import MailSink
 
-LIMITS_ON = {"sends_per_inbox_per_hour": 5, "sends_per_inbox_per_day": 20, "sends_per_source_per_hour": 100}
+LIMITS_ON = {
+    "sends_per_inbox_per_hour": 5,
+    "sends_per_inbox_per_day": 20,
+    "sends_per_source_per_hour": 100,
+    "sms_per_range_per_hour": 20,
+    "sms_per_site_per_day": 1_000,
+}
 
 
 @dataclass
@@ -87,11 +94,13 @@ def assert_within(cost: tuple[int, int], statements: int, commits: int) -> None:
 
 
 @pytest.mark.parametrize("limits", [{}, LIMITS_ON], ids=["limits_off", "limits_on"])
+@pytest.mark.parametrize("channel", ["email", "sms"])
 def test_a_json_send_and_a_resend_take_two_statements_and_one_commit(
-    limits: dict[str, int], make_app: Callable[..., Flask], outbox: MailSink
+    limits: dict[str, int], channel: str, make_app: Callable[..., Flask], outboxes: Outboxes
 ) -> None:
-    app = _warm(make_app(resend_after=0, **limits), outbox)
-    api = ApiDriver(app, outbox)
+    app = make_app(resend_after=0, sms_url=outboxes.sms.setting, **limits)
+    api = ApiDriver(app, outboxes, channel=channel)
+    api.register("ada@example.com")
 
     for email in ("ada@example.com", "new@example.com", "new@example.com"):
         cost = costs(app, lambda email=email: api.send(email), 201)

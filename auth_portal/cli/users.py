@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import sys
-from typing import Any
+from datetime import UTC, datetime
+from typing import IO, Any
 
 import click
 
@@ -11,10 +13,11 @@ from auth_portal.cli.context import json_option, load_services, show
 from auth_portal.cli.who import find_user, get_user
 from auth_portal.errors import NotFound
 from auth_portal.signin.callers import device_words, rough_network
-from auth_portal.signin.erasure import erase, find_erased
+from auth_portal.signin.erasure import erase, erase_due, find_erased
 from auth_portal.signin.events import OPERATOR
 from auth_portal.signin.open_sessions import OpenSession
 from auth_portal.signin.places import Places
+from auth_portal.signin.tombstones import close_again, read_tombstones
 from auth_portal.signin.users import Profile
 from auth_portal.web.envelope import to_json, wire_time
 
@@ -45,7 +48,9 @@ def show_user(who: str, as_json: bool) -> None:
     if found is None:
         show([{"id": who, "erased_at": erased_at}], as_json=as_json)
     else:
-        show([_row(found) | {"terms_version": found.terms_version, "fields": found.fields}], as_json=as_json)
+        proven = ", ".join(one.destination.value for one in services.identifiers.of_user(found.id))
+        more = {"proven": proven, "terms_version": found.terms_version, "fields": found.fields}
+        show([_row(found) | more], as_json=as_json)
 
 
 @user.command()
@@ -119,6 +124,20 @@ def export(who: str) -> None:
     click.echo(to_json(services.exports.export(get_user(services, who).id, OPERATOR), indent=2))
 
 
+@user.command()
+@click.option("--apply", "file", type=click.File("rb"), help="Erase again whom this file names.")
+def tombstones(file: IO[bytes] | None) -> None:
+    """Print hashes of all who were erased or will be, as JSON. After restoring a backup, apply what was printed."""
+    services = load_services()
+    if file is None:
+        rows = [{"subject": key, "at": moment} for key, moment in sorted(read_tombstones(services.engine).items())]
+        click.echo(to_json(rows, indent=2))
+        return
+    closed = close_again(services.engine, _tombstones_in(file), OPERATOR)
+    services.backchannel.deliver_due()
+    click.echo(f"{closed} closed again, {erase_due(services.engine)} erased")
+
+
 def _session_row(found: OpenSession, places: Places) -> dict[str, Any]:
     return {
         "id": found.id,
@@ -130,6 +149,13 @@ def _session_row(found: OpenSession, places: Places) -> dict[str, Any]:
         "expires_at": found.expires_at,
         "apps": ", ".join(found.apps),
     }
+
+
+def _tombstones_in(file: IO[bytes]) -> dict[str, datetime]:
+    try:
+        return {str(row["subject"]): datetime.fromisoformat(row["at"]).astimezone(UTC) for row in json.load(file)}
+    except (ValueError, TypeError, KeyError):
+        raise click.UsageError("this is not what the command prints") from None
 
 
 def _confirm(question: str) -> None:

@@ -13,6 +13,7 @@ import re
 import ssl
 import threading
 import time
+import weakref
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
@@ -57,10 +58,8 @@ class _Line:
     def __init__(self, connection: HTTPConnection) -> None:
         self.connection = connection
         self.used_at = 0.0
-
-    def __del__(self) -> None:
-        """A worker thread that ends leaves its connection behind."""
-        self.connection.close()
+        # A worker thread that ends leaves its connection behind.
+        weakref.finalize(self, connection.close)
 
     def open(self, left: Left) -> None:
         """Connect, unless it is connected and the server has not ended that meanwhile."""

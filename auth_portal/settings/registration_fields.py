@@ -23,8 +23,10 @@ FieldType = Literal["text", "number", "date", "boolean", "choice", "url"]
 Texts = Mapping[str, str]
 """A text in each language."""
 MOST_FIELDS = 20
-_LENGTHS: Mapping[str, int] = {"text": 200, "url": 500}
+_LENGTHS: Mapping[str, int] = {"text": 200, "url": 300}
 """How long the values of a type may be where ``maxLength`` says nothing."""
+_MOST_CHARACTERS = 4_000
+"""Of all values together: a form with so many of the longest ones still fits into the body that we take (64 KiB)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,10 @@ def read_fields(text: str, locales: tuple[str, ...]) -> tuple[tuple[Registration
         else:
             found.append(declared.frozen())
         faults += [f"field {number}: {fault}" for fault in declared.faults(locales)]
+    if sum(field.longest for field in found) > _MOST_CHARACTERS:
+        faults.append(
+            f"the values may have more than {_MOST_CHARACTERS:,} characters together: give less as maxLength"
+        )
     for what, names in (("name", [field.name for field in found]), ("claim", [field.claim for field in found])):
         faults += [f"the {what} {name!r} is there twice" for name, count in Counter(names).items() if count > 1]
     return tuple(found), tuple(faults)

@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from datetime import datetime
 
 import structlog
-from sqlalchemy import Connection, Engine, String, case, cast, delete, func, insert, or_, select, text, update
+from sqlalchemy import Connection, Engine, String, case, cast, delete, func, or_, select, text, update
 from sqlalchemy.exc import SQLAlchemyError
 
-from auth_portal.db import autocommit, utcnow
+from auth_portal.db import autocommit, upsert, utcnow
 from auth_portal.models import (
     Challenge,
     ErasedUser,
@@ -109,7 +109,9 @@ def _erase(engine: Engine, user_id: str, actor: Actor) -> bool:
             connection.execute(delete(SendLimit).where(SendLimit.key == user_id))
             # Notes that it was done, and by whom; not to whom.
             forget_person(connection, user_id, now, actor)
-            connection.execute(insert(ErasedUser), {"subject_hash": digest(user_id), "erased_at": now})
+            tombstone = upsert(engine.dialect.name)(ErasedUser).values(subject_hash=digest(user_id), erased_at=now)
+            # There already where a backup had brought the person back.
+            connection.execute(tombstone.on_conflict_do_nothing())
     except _NotDue:
         return False
     return True

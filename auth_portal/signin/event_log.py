@@ -124,7 +124,7 @@ class EventService:
             .order_by(first, Event.user_id)
         )
         with self._autocommit.connect() as connection:
-            return [Affected(*row) for row in connection.execute(query).tuples()]
+            return [Affected(*row) for row in connection.execute(query)]
 
     def _read(self, query: Select[Any]) -> list[LoggedEvent]:
         with self._autocommit.connect() as connection:

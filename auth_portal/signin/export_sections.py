@@ -104,6 +104,7 @@ SECTIONS: Mapping[str, Section] = {
         (
             Registration.channel,
             Registration.destination,
+            Registration.draft,
             Registration.created_at,
             Registration.expires_at,
             Registration.completed_at,
@@ -288,6 +289,7 @@ WITHOUT: Mapping[str, str] = {
     "client_origin": "apps, not people",
     "erased_user": "hashes of people who are gone",
     "event_seal": "counts events, whosever they are",
+    "seal_key": "keys of the portal",
     "send_limit": "keyed hashes that count sends; the person's own row has the time of the last code, as `codes` do",
     "signing_key": "keys of the portal",
     "spent_assertion": "hashes of what apps sent",

@@ -120,8 +120,6 @@ class IdentifierService:
 
     def choose_main(self, session: LiveSession, caller: Caller, destination: Destination) -> None:
         """Make the second one the main one. Raises NotFound for what is not the person's, TooManyRequests."""
-        if self._find(self.of_user(session.user.id), destination).is_main:
-            return
         with self._alone(session) as connection:
             own = proven_by(connection, session.user.id)
             if self._find(own, destination).is_main:

@@ -4,8 +4,8 @@ While ``User.erase_at`` is set a right code opens no session; it only shows the 
 is in ``erasure``.
 
 The link that takes it back is open to whoever has the letter or has just typed a code. Its token is the user's id and
-the moment of erasure, encrypted and authenticated (AES-SIV, RFC 5297): so the address tells nobody whose it is, and
-one of an earlier deletion is worthless. Nothing of it is stored. Opening it has no effect; its page's button has.
+the second of erasure, encrypted and authenticated (AES-SIV, RFC 5297): so it tells nobody whose it is, that of an
+earlier deletion is worthless, and nothing of it is stored. Opening it has no effect; its page's button has.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from __future__ import annotations
 import base64
 import re
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal, Protocol
 
 from cryptography.exceptions import InvalidTag
@@ -32,9 +32,7 @@ from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_MICROSECOND = timedelta(microseconds=1)
-_TOKEN = re.compile(r"[A-Za-z0-9_-]{32,160}")
+_TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,22 +64,21 @@ class LeavingDeliverer(Protocol):
 
 def restore_token(keyring: KeyRing, user_id: str, erase_at: datetime) -> str:
     """What the link holds that takes this deletion back."""
-    moment = (erase_at - _EPOCH) // _MICROSECOND
-    sealed = AESSIV(keyring.keys("restore-links")[0]).encrypt(f"{user_id} {moment}".encode(), None)
-    return base64.urlsafe_b64encode(sealed).rstrip(b"=").decode()
+    about = bytes.fromhex(user_id) + int(erase_at.timestamp()).to_bytes(4)
+    return base64.urlsafe_b64encode(AESSIV(keyring.keys("restore-links")[0]).encrypt(about, None)).decode()
 
 
 def _read(keyring: KeyRing, token: str) -> tuple[str, datetime] | None:
     """Whom a token is about, and until when; None for what is no token of ours."""
     if not _TOKEN.fullmatch(token):
         return None
-    sealed = base64.urlsafe_b64decode(token + "=" * (-len(token) % 4))
+    sealed = base64.urlsafe_b64decode(token)
     for key in keyring.keys("restore-links"):
         try:
-            user_id, _space, moment = AESSIV(key).decrypt(sealed, None).decode().partition(" ")
+            about = AESSIV(key).decrypt(sealed, None)
         except InvalidTag:
             continue
-        return user_id, _EPOCH + int(moment) * _MICROSECOND
+        return about[:-4].hex(), datetime.fromtimestamp(int.from_bytes(about[-4:]), UTC)
     return None
 
 
@@ -107,22 +104,15 @@ class LeavingService:
         (OTP-31, PRIV-03). Raises NotFound.
         """
         now = utcnow()
-        erase_at = now if at_once else now + self.grace
+        erase_at = (now if at_once else now + self.grace).replace(microsecond=0)
         with self._engine.begin() as connection:
-            sooner = or_(User.erase_at.is_(None), User.erase_at > erase_at)
-            marked = update(User).where(User.id == user_id, sooner).values(erase_at=erase_at).returning(User.locale)
-            locale = connection.execute(marked).scalar()
+            locale = close_account(connection, user_id, erase_at, actor)
             if locale is None:
-                return self._pending_since(connection, user_id)
-            end_person(connection, user_id, now)
-            for destination in destinations_of(connection, user_id):
-                values = {"given_channel": destination.channel, "given_destination": destination.value}
-                connection.execute(sql.KILL, values | {"now": now})
+                return self._pending_until(connection, user_id)
             told = reachable_of(connection, user_id, now)
-            record(connection, "deletion_requested", actor, user_id)
-        link = None if at_once else f"{self._public_url}/account/restore/{self._token(user_id, erase_at)}"
+        link = f"{self._public_url}/account/restore/{restore_token(self._keyring, user_id, erase_at)}"
         for destination in told:
-            self._tell(LeavingLetter(destination, now, locale, None if at_once else erase_at, link))
+            self._tell(LeavingLetter(destination, now, locale, *(None, None) if at_once else (erase_at, link)))
         return erase_at
 
     def find(self, token: str) -> Restorable:
@@ -151,18 +141,34 @@ class LeavingService:
         with self._engine.begin() as connection:
             return undo_deletion(connection, user_id, actor)
 
-    def _token(self, user_id: str, erase_at: datetime) -> str:
-        return restore_token(self._keyring, user_id, erase_at)
-
     def _tell(self, letter: LeavingLetter) -> None:
         self._later(lambda: self._deliverer.send_account_deleted(letter))
 
     @staticmethod
-    def _pending_since(connection: Connection, user_id: str) -> datetime:
+    def _pending_until(connection: Connection, user_id: str) -> datetime:
         erase_at: datetime | None = connection.execute(select(User.erase_at).where(User.id == user_id)).scalar()
         if erase_at is None:
             raise NotFound
         return erase_at
+
+
+def close_account(connection: Connection, user_id: str, erase_at: datetime, actor: Actor) -> str | None:
+    """End in the caller's transaction all there is, and have the person erased at that moment, in whole seconds.
+
+    The person's language; None where there is no such person, or the account is erased as early anyway.
+    """
+    now = utcnow()
+    sooner = or_(User.erase_at.is_(None), User.erase_at > erase_at)
+    closed = update(User).where(User.id == user_id, sooner).values(erase_at=erase_at).returning(User.locale)
+    locale: str | None = connection.execute(closed).scalar()
+    if locale is None:
+        return None
+    end_person(connection, user_id, now)
+    for destination in destinations_of(connection, user_id):
+        values = {"given_channel": destination.channel, "given_destination": destination.value, "now": now}
+        connection.execute(sql.KILL, values)
+    record(connection, "deletion_requested", actor, user_id)
+    return locale
 
 
 def undo_deletion(connection: Connection, user_id: str, actor: Actor, erase_at: datetime | None = None) -> bool:

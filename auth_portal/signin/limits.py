@@ -167,6 +167,11 @@ class SendLimits:
         """Fill one bucket alone; false where it is full."""
         return SPEND_ONE.run(connection, values_of([bucket], now)).first() is not None
 
+    def try_spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> bool:
+        """Fill what a letter that nobody asked for costs; false where that is too much. Mail costs nothing."""
+        costs = [bucket for bucket in self.buckets(destination, "") if bucket.is_cost]
+        return all(self.try_spend(connection, bucket, now) for bucket in costs)
+
     @staticmethod
     def refund(connection: Connection, buckets: Iterable[Bucket]) -> None:
         """Give a send back that was not delivered."""

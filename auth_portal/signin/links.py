@@ -42,9 +42,11 @@ class OpenedLink:
 
 @dataclass(frozen=True, slots=True)
 class StoppedCode:
-    """What the "not me" page has to say: whose code, and when it was used if it was."""
+    """What the "not me" page has to say: whose code, and when it was used if it was: to sign in, or ``added`` to an
+    account.
+    """
 
-    state: Literal["ask", "done", "used", "dead"]
+    state: Literal["ask", "done", "used", "added", "dead"]
     destination: Destination | None = None
     used_at: datetime | None = None
 
@@ -104,7 +106,8 @@ class LinkService:
         if challenge is None:
             return StoppedCode("dead")
         if challenge.consumed_at is not None:
-            return StoppedCode("used", challenge.destination, challenge.consumed_at)
+            state: Literal["used", "added"] = "added" if challenge.caller.startswith("session:") else "used"
+            return StoppedCode(state, challenge.destination, challenge.consumed_at)
         return StoppedCode("ask" if challenge.is_live(utcnow()) else "dead", challenge.destination)
 
     def stop(self, token: str, caller: Caller) -> StoppedCode:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, Protocol
 
 from sqlalchemy import Connection, Engine, bindparam, func, select, text
@@ -146,7 +147,7 @@ class NoticeService:
                 # Once more, when this request does not wait for it.
                 self._send(letter, is_urgent=False)
         else:
-            self._later(lambda: self._deliverer.send_address_news(letter))
+            self._later(partial(self._deliverer.send_address_news, letter))
 
     def tell_wrong_code(self, destination: Destination, length: int, caller: Caller, *, is_last: bool) -> None:
         """A wrong code of this length was typed: told at most once a day, and only where that was the last guess at a
@@ -183,9 +184,9 @@ class NoticeService:
         with autocommit(self._engine).connect() as connection:
             own = proven_by(connection, user.id)
         for one in of_channel(own, "email") or of_channel(own, "sms")[:1]:
-            if is_reachable(self._settings, one.destination):
+            if is_reachable(self._settings, one.destination) and self._is_affordable(one.destination):
                 letter = NoticeLetter(one.destination, happened_at, caller, user.locale, about)
-                self._later(lambda letter=letter: send(letter))  # type: ignore[misc]
+                self._later(partial(send, letter))
 
     def _note_refusal(self, user_id: str, actor: Actor, length: int) -> None:
         with self._engine.begin() as connection:
@@ -199,6 +200,13 @@ class NoticeService:
             return False
         values = {"account": account, "length": rung.length, "since": now - rung.window}
         return int(connection.execute(_FAILED, values).scalar_one()) >= rung.budget
+
+    def _is_affordable(self, destination: Destination) -> bool:
+        """Whether a text message may still be paid for (OTP-19)."""
+        if destination.channel == "email":
+            return True
+        with self._engine.begin() as connection:
+            return self._limits.try_spend_costs(connection, destination, utcnow())
 
     def _may_send(self, kind: str, user_id: str, most: int) -> bool:
         bucket = self._limits.bucket(kind, user_id, most, _DAY_S)

@@ -61,6 +61,15 @@ def range_of(value: str) -> str:
     return value[:-_LAST_DIGITS]
 
 
+@lru_cache(maxsize=1_024)
+def spell(value: str) -> str:
+    """An E.164 number in groups, as people read it; what is none stays as it is."""
+    if not value.startswith("+"):
+        return value
+    international = phonenumbers.PhoneNumberFormat.INTERNATIONAL
+    return phonenumbers.format_number(phonenumbers.parse(value), international).replace(" ", "\u00a0")
+
+
 def country_code(region: str) -> int:
     """What numbers of a country begin with, behind the plus."""
     return phonenumbers.country_code_for_region(region)
@@ -73,7 +82,11 @@ def _refusal(number: _Number, settings: Settings) -> str | None:
             return "internet_phone"
     elif number.kind not in _MOBILE:
         return "not_mobile"
-    return None if settings.sends_sms_to(number.value, number.region) else "not_served"
+    places = settings.sms_destinations or (settings.default_region,)
+    is_served = any(
+        number.value.startswith(place) if place.startswith("+") else number.region == place for place in places
+    )
+    return None if is_served else "not_served"
 
 
 @lru_cache(maxsize=1_024)

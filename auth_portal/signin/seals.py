@@ -27,7 +27,7 @@ SEALED_AFTER = timedelta(minutes=1)
 """How old an event is before it is sealed: what other nodes committed by then is sealed with it."""
 SEALED_BY = timedelta(minutes=10)
 """How old an event may be before somebody should ask why it is not sealed."""
-_MOST_EVENTS = 1_000
+_MOST_EVENTS = 500
 _MOST_PRUNED = 5
 
 log = structlog.get_logger("audit")
@@ -178,4 +178,10 @@ _SEAL_EVENT = (
     update(Event).where(Event.id == bindparam("given_id")).values(seal_id=bindparam("seal"), digest=bindparam("made"))
 )
 # Locked, so that of two who prune at once the second finds what the first has left.
-_FIRST_SEALS = select(*EventSeal.__table__.columns).order_by(EventSeal.id).limit(_MOST_PRUNED + 1).with_for_update()
+_FIRST_SEALS = (
+    select(*EventSeal.__table__.columns)
+    .where(EventSeal.id > 0)
+    .order_by(EventSeal.id)
+    .limit(_MOST_PRUNED + 1)
+    .with_for_update()
+)

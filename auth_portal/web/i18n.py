@@ -11,6 +11,7 @@ from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.settings import LOCALES
+from auth_portal.signin.phones import spell
 from auth_portal.web.cookies import get_cookie, set_cookie
 from auth_portal.web.envelope import is_api
 from auth_portal.web.services import services
@@ -24,6 +25,7 @@ def init_i18n(app: Flask) -> None:
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(TRANSLATIONS))
     app.after_request(_keep_choice)
     app.context_processor(_template_globals)
+    app.jinja_env.filters["spell"] = spell
 
 
 def choose_locale() -> str:

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page, Request, sync_playwright
 
+from tests.support.outboxes import is_number
+
 _NAMES = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
     "--no-sandbox",
@@ -61,26 +63,26 @@ class Visitor:
         page.on("request", self._note)
         return page
 
-    def ask(self, email: str) -> Page:
-        """Enter the address; the page that is given back stands at the code."""
-        self.page.goto("/login")
-        self.page.locator("[name=email]").fill(email)
+    def ask(self, destination: str) -> Page:
+        """Enter the address or number; the page that is given back stands at the code."""
+        self.page.goto("/login?by=phone" if is_number(destination) else "/login")
+        self.page.locator("[name=phone], [name=email]").fill(destination)
         self.page.locator("main .button").click()
         self.page.wait_for_url("**/login/code")
         return self.page
 
-    def code_for(self, email: str) -> str:
-        """The code of the newest letter to the address, read from the mailbox in a tab of its own."""
-        return self._letters(email)[0]
+    def code_for(self, destination: str) -> str:
+        """The code of the newest letter or text, read from the mailbox in a tab of its own."""
+        return self._letters(destination)[0]
 
     def letters_to(self, email: str) -> int:
         """How many letters the address got."""
         return len(self._letters(email))
 
-    def _letters(self, email: str) -> list[str]:
+    def _letters(self, destination: str) -> list[str]:
         tab = self.new_page()
         tab.goto("/dev/mailbox")
-        codes = tab.locator("article", has_text=email).locator(".mailbox-code").all_inner_texts()
+        codes = tab.locator("article", has_text=destination).locator(".mailbox-code").all_inner_texts()
         tab.close()
         return codes
 

@@ -37,7 +37,7 @@ class Asked:
 class Reply:
     """What is answered: `raw`, if given, as it is; then `drip`, if given, until the caller is gone.
 
-    With `hangs_up` nothing is.
+    With `hangs_up` nothing is. The connection ends with these, unless it `stays_open`.
     """
 
     status: int = 200
@@ -46,6 +46,7 @@ class Reply:
     raw: bytes = b""
     drip: bytes = b""
     hangs_up: bool = False
+    stays_open: bool = False
 
 
 class Receiver:
@@ -163,7 +164,7 @@ class Receiver:
             do_POST = do_GET  # noqa: N815  the library's name
 
             def _answer(self, reply: Reply) -> None:
-                if reply.hangs_up or reply.raw or reply.drip:
+                if not reply.stays_open and (reply.hangs_up or reply.raw or reply.drip):
                     self.close_connection = True
                 if reply.hangs_up:
                     return

@@ -7,8 +7,10 @@ from functools import partial
 from typing import Any
 
 from flask import Blueprint, Response, request
+from flask_babel import get_locale, gettext
 
 from auth_portal.errors import parse_all
+from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.event_log import LoggedEvent, Position
 from auth_portal.signin.events import Actor
 from auth_portal.signin.fields import parse_fields
@@ -23,7 +25,7 @@ from auth_portal.web.services import services
 
 blueprint = Blueprint("api_account", __name__, url_prefix="/api/v1/auth")
 
-_OWN_FACTS = ("channel", "fields", "scopes")
+_OWN_FACTS = ("channel", "count", "fields", "reason", "scopes", "version")
 """What of an event's facts its person is told. Whatever else is noted one day is not theirs by itself."""
 
 
@@ -86,7 +88,8 @@ def _event_json(event: LoggedEvent) -> JsonObject:
         "sessionId": event.session_id,
         "clientId": event.client_id,
         "clientName": event.client_name,
-        "network": event.network or None,
-        "device": event.device or None,
+        "device": device_words(event.device, gettext),
+        "network": rough_network(event.network),
+        "place": services().places.words(event.network, str(get_locale())),
         "facts": {name: facts[name] for name in _OWN_FACTS if name in facts},
     }

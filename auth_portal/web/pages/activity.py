@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from flask import Blueprint, Response, make_response, render_template, request
-from flask_babel import gettext
+from flask_babel import get_locale, gettext
 
 from auth_portal.db import utcnow
 from auth_portal.signin.callers import device_words, rough_network
@@ -55,15 +56,17 @@ WORDS: dict[EventKind, str] = {
     "keys_rotated": _("Signing keys replaced"),
 }
 """What each kind of event is called."""
+_RECENT, _SECOND = timedelta(days=1), timedelta(seconds=1)
 _ACTORS = {"operator": _("by an operator"), "portal": _("by the portal itself")}
 
 
 class _Line(NamedTuple):
-    """An event as it is shown: what, and the facts beside it."""
+    """An event as it is shown: what, the facts beside it, and how long ago; None where its date tells more."""
 
     event: LoggedEvent
     words: str
     facts: list[str]
+    age: timedelta | None
 
 
 @blueprint.get("/activity")
@@ -72,18 +75,24 @@ def activity(session: LiveSession) -> Response:
     """The person's own events, the newest first."""
     before = request.args.get("before")
     found = services().events.of_user(session.user.id, Position.parse(before) if before is not None else None)
-    page = render_template(
-        "pages/activity.html", lines=list(map(_line, found.events)), now=utcnow(), older=found.older, before=before
-    )
-    return make_response(page)
+    now = utcnow()
+    lines = [_line(event, now) for event in found.events]
+    return make_response(render_template("pages/activity.html", lines=lines, older=found.older, before=before))
 
 
-def _line(event: LoggedEvent) -> _Line:
+def _line(event: LoggedEvent, now: datetime) -> _Line:
     actor = _ACTORS.get(event.actor)
     facts = [
         event.client_name,
         gettext(actor) if actor else None,
         device_words(event.device, gettext),
+        services().places.words(event.network, str(get_locale())),
         rough_network(event.network),
     ]
-    return _Line(event, gettext(WORDS.get(event.kind, event.kind)), [fact for fact in facts if fact])
+    age = now - event.happened_at
+    return _Line(
+        event,
+        gettext(WORDS.get(event.kind, event.kind)),
+        [fact for fact in facts if fact],
+        max(age, _SECOND) if age < _RECENT else None,
+    )

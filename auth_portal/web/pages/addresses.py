@@ -32,7 +32,7 @@ from auth_portal.web.apps import tell_apps
 from auth_portal.web.errors import REASONS, refusal_of, tell_limit
 from auth_portal.web.forms import ButtonForm, CodeForm, EmailForm, PhoneForm
 from auth_portal.web.i18n import choose_locale
-from auth_portal.web.pages.asking import destination_of
+from auth_portal.web.pages.asking import country, destination_of
 from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.guard import for_recent
 from auth_portal.web.services import services
@@ -43,13 +43,6 @@ blueprint = Blueprint("pages_addresses", __name__, url_prefix="/account")
 _CHANNELS = {"email": "email", "phone": "sms"}
 
 
-@blueprint.before_request
-def _check_sms() -> None:
-    """Without a gateway there are no pages about numbers, whoever asks."""
-    if (request.view_args or {}).get("kind") == "phone" and not services().settings.has_sms:
-        raise NotFound
-
-
 def addresses(session: LiveSession, kind: str) -> Response:
     """What the person has, and a form for one more."""
     return _list_page(session, kind)
@@ -58,6 +51,8 @@ def addresses(session: LiveSession, kind: str) -> Response:
 def start(session: LiveSession, kind: str) -> Response:
     """Send a code to one more, or the same code again."""
     form = _form(kind)
+    if not _can_add(kind):
+        raise NotFound
     try:
         sent = services().identifiers.start(session, this_caller(), destination_of(form), choose_locale())
     except ResendTooSoon as error:
@@ -160,6 +155,11 @@ def _form(kind: str, *, empty: bool = False) -> EmailForm | PhoneForm:
     return PhoneForm(**data) if kind == "phone" else EmailForm(**data)
 
 
+def _can_add(kind: str) -> bool:
+    """Without a gateway there are no new numbers, though a person may have one of before."""
+    return kind == "email" or services().settings.has_sms
+
+
 def _keeps() -> int | None:
     """Whether the person keeps the main one beside what they add; carried by the addresses of the pages."""
     return 1 if request.values.get("keep") else None
@@ -216,18 +216,23 @@ def _list_page(
 ) -> Response:
     everything = services().identifiers.of_user(session.user.id)
     own = of_channel(everything, _CHANNELS[kind])
+    if not own and not _can_add(kind):
+        raise NotFound
     changes = services().identifiers.open_changes(session.user.id)
     page = render_template(
         "pages/addresses.html",
         kind=kind,
         own=own,
         has_email=bool(of_channel(everything, "email")),
+        can_add=_can_add(kind),
         can_remove=len(everything) > 1,
         changes=[change for change in changes if change.channel == _CHANNELS[kind]],
         has_changed="changed" in request.args,
         form=form or _form(kind, empty=True),
         button_form=ButtonForm(formdata=None),
+        keeps=_keeps(),
         fault=fault,
+        **country(),
         **notice_of_before(),
     )
     return make_response(page, status)

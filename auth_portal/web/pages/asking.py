@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from babel import Locale
 from flask import Response, g, make_response, render_template, request
 from flask_babel import get_locale, gettext
@@ -39,14 +41,12 @@ def destination_of(form: EmailForm | PhoneForm) -> Destination:
 
 def login_page(form: EmailForm | PhoneForm, status: int = 200) -> Response:
     """The page that asks."""
-    settings = services().settings
     page = render_template(
         "pages/login.html",
         form=form,
-        has_sms=settings.has_sms,
+        has_sms=services().settings.has_sms,
         unfinished=find_registration(None),
-        country=_country_name(settings.default_region),
-        country_code=country_code(settings.default_region),
+        **country(),
         **notice_of_before(),
     )
     return make_response(page, status)
@@ -73,5 +73,8 @@ def _is_number(text: str | None) -> bool:
     return True
 
 
-def _country_name(region: str) -> str:
-    return str(Locale.parse(str(get_locale())).territories.get(region, region))
+def country() -> dict[str, Any]:
+    """Where numbers without a country code are, for the template."""
+    region = services().settings.default_region
+    name = Locale.parse(str(get_locale())).territories.get(region, region)
+    return {"country": str(name), "country_code": country_code(region)}

@@ -5,12 +5,12 @@ from __future__ import annotations
 from flask import Blueprint, Response, flash, g, make_response, render_template, request
 from flask_babel import gettext
 
-from auth_portal.errors import DeliveryFailed, ResendTooSoon
+from auth_portal.errors import DeliveryFailed, ResendTooSoon, TooManyRequests
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.recency import is_recent
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.users import Profile
-from auth_portal.web.errors import refusal_of
+from auth_portal.web.errors import refusal_of, tell_limit
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.guard import for_signed_in
@@ -43,6 +43,13 @@ def send_code(session: LiveSession) -> Response:
     except DeliveryFailed as error:
         refusal = refusal_of(error)
         return _page(session, fault=gettext(refusal.message), status=refusal.status)
+    except TooManyRequests as error:
+        if len(choices) == 1:
+            raise
+        # There is another way: the page stays.
+        response = _page(session, fault=gettext(refusal_of(error).message), status=refusal_of(error).status)
+        tell_limit(response, error)
+        return response
     return to("pages.code")
 
 
