@@ -279,6 +279,7 @@ def test_pruning_removes_what_is_over_and_nothing_that_lives(
         "registrations": 1,
         "send limits": 1,
         "known devices": 0,
+        "changes of addresses": 0,
         "sessions": 0,
         "requests of apps": 0,
         "codes of apps": 0,
