@@ -13,7 +13,7 @@ from werkzeug.test import TestResponse
 
 from auth_portal.settings import load_settings
 from auth_portal.signin import limits, proof_of_work
-from tests.conftest import Made, environment
+from tests.conftest import Made, environment, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.support.api import in_parallel
 from tests.support.outboxes import Outboxes
@@ -149,6 +149,18 @@ def test_nobody_is_exempt(make_app: Made, limit: str, outboxes: Outboxes, clock:
     assert outcome(ApiDriver(app, outboxes).send(ADA)) == LIMITED
 
 
+def test_what_a_known_device_has_texted_counts_for_all(
+    ranges: Flask, outboxes: Outboxes, clock: time_machine.Traveller
+) -> None:
+    """OTP-19, OTP-17: its buckets are its own, but not this one."""
+    member = BrowserDriver(ranges, outboxes)
+    member.register(ADA)
+    member.post("/logout", {})
+    clock.shift(HOUR)
+    assert [member.ask(ADA).status_code for _ in range(QUOTA)] == [303] * QUOTA
+    assert outcome(ApiDriver(ranges, outboxes, "198.51.100.9").send(f"{RANGE}0000")) == LIMITED
+
+
 def test_no_proof_of_work_passes_a_cost(make_app: Made, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     """OTP-40 is about requests. A proof costs its maker less than a text message costs us."""
     monkeypatch.setattr(proof_of_work, "MAX_TRIES", 5)
@@ -265,6 +277,20 @@ def test_of_many_at_once_a_range_and_the_site_take_their_quotas(make_app: Made, 
     assert seen.count(201) == 5
     assert seen[:10].count(201) <= QUOTA
     assert len(outboxes.sms.texts) == 5
+
+
+@pytest.mark.parametrize(("a_day", "kinds"), [(8, ["code", "code"]), (12, ["code", "code", "new_sign_in"])])
+def test_notices_count_and_are_left_out_beyond_the_ceiling(
+    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller, a_day: int, kinds: list[str]
+) -> None:
+    """OTP-19, OTP-30: two or three texts at once; a code that was paid for is worth more than a notice."""
+    app = make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=a_day, resend_after=0)
+    BrowserDriver(app, outboxes).register(ADA)
+    clock.shift(1)
+    assert BrowserDriver(app, outboxes, "198.51.100.9").prove(ADA).location == "/account"
+    services_of(app).background.wait()
+    assert [text.kind for text in outboxes.sms.sent_to(ADA)] == kinds
+    assert outcome(ApiDriver(app, outboxes).send(ADA)) == LIMITED
 
 
 @pytest.mark.parametrize(("env", "expected"), [("production", (20, 1_000)), ("development", (0, 0))])

@@ -150,10 +150,7 @@ class Settings(BaseModel):
         description="Text messages an hour to the 10,000 numbers that differ in their last four digits; `0` is off.",
     )
     sms_per_site_per_day: int = Field(
-        1_000,
-        ge=0,
-        description="Text messages in any 24 hours, whoever asks, a quarter of them at once: what codes by phone may "
-        "cost. `0` is off.",
+        1_000, ge=0, description="Text messages in any 24 hours, a quarter of them at once, whoever asks; `0` is off."
     )
     access_token_ttl: Duration = _seconds(600, 1, 3_600, "How long an access token lives.")
     refresh_token_ttl: Duration = _seconds(
@@ -273,13 +270,6 @@ class Settings(BaseModel):
     def has_sms(self) -> bool:
         """Whether codes can go to phones."""
         return bool(self.sms_url) or self.is_development
-
-    def sends_sms_to(self, number: str, region: str | None) -> bool:
-        """Whether text messages go to this E.164 number of this country (OTP-19)."""
-        return any(
-            number.startswith(place) if place.startswith("+") else place == region
-            for place in self.sms_destinations or (self.default_region,)
-        )
 
     @property
     def is_https(self) -> bool:

@@ -167,6 +167,20 @@ class SendLimits:
         """Fill one bucket alone; false where it is full."""
         return SPEND_ONE.run(connection, values_of([bucket], now)).first() is not None
 
+    def try_spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> bool:
+        """Fill what a letter that nobody asked for costs; false where that is too much. Mail costs nothing."""
+        return all(self.try_spend(connection, bucket, now) for bucket in self._costs(destination))
+
+    def spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> None:
+        """The same for a letter that must leave. Raises TooManyRequests: then what it tells of must not happen."""
+        if not self.try_spend_costs(connection, destination, now):
+            refusal = self.refusal(connection, self._costs(destination), now, None)
+            if refusal is not None:
+                raise refusal
+
+    def _costs(self, destination: Destination) -> list[Bucket]:
+        return [bucket for bucket in self.buckets(destination, "") if bucket.is_cost]
+
     @staticmethod
     def refund(connection: Connection, buckets: Iterable[Bucket]) -> None:
         """Give a send back that was not delivered."""

@@ -125,7 +125,8 @@ class NoticeService:
 
     def tell_addresses(self, user: Profile, news: AddressNews, caller: Caller) -> None:
         """A change of addresses or numbers: told by mail and text message alike, for it is rare and decides who gets
-        in. Who can undo it is told within the request, so that no flood of other jobs loses that letter.
+        in. Who can undo it is told within the request, so that no flood of other jobs loses that letter; a text to
+        them was paid for before, any other is left out where it costs too much.
         """
         now = utcnow()
         former, current = (masked(value) if value else None for value in (news.former, news.current))
@@ -137,16 +138,16 @@ class NoticeService:
             letter = AddressLetter(
                 destination, now, caller, user.locale, news.kind, news.channel, former, current, undo
             )
-            self._send(letter, is_urgent=undo is not None)
+            if undo is not None:
+                self._send_now(letter)
+            elif self._is_affordable(destination):
+                self._later(partial(self._deliverer.send_address_news, letter))
 
-    def _send(self, letter: AddressLetter, *, is_urgent: bool) -> None:
-        if is_urgent:
-            try:
-                self._deliverer.send_address_news(letter)
-            except DeliveryFailed:
-                # Once more, when this request does not wait for it.
-                self._send(letter, is_urgent=False)
-        else:
+    def _send_now(self, letter: AddressLetter) -> None:
+        """Where that fails, once more when the request does not wait for it."""
+        try:
+            self._deliverer.send_address_news(letter)
+        except DeliveryFailed:
             self._later(partial(self._deliverer.send_address_news, letter))
 
     def tell_wrong_code(self, destination: Destination, length: int, caller: Caller, *, is_last: bool) -> None:
@@ -184,7 +185,7 @@ class NoticeService:
         with autocommit(self._engine).connect() as connection:
             own = proven_by(connection, user.id)
         for one in of_channel(own, "email") or of_channel(own, "sms")[:1]:
-            if is_reachable(self._settings, one.destination):
+            if is_reachable(self._settings, one.destination) and self._is_affordable(one.destination):
                 letter = NoticeLetter(one.destination, happened_at, caller, user.locale, about)
                 self._later(partial(send, letter))
 
@@ -200,6 +201,13 @@ class NoticeService:
             return False
         values = {"account": account, "length": rung.length, "since": now - rung.window}
         return int(connection.execute(_FAILED, values).scalar_one()) >= rung.budget
+
+    def _is_affordable(self, destination: Destination) -> bool:
+        """Whether a text message may still be paid for (OTP-19)."""
+        if destination.channel == "email":
+            return True
+        with self._engine.begin() as connection:
+            return self._limits.try_spend_costs(connection, destination, utcnow())
 
     def _may_send(self, kind: str, user_id: str, most: int) -> bool:
         bucket = self._limits.bucket(kind, user_id, most, _DAY_S)

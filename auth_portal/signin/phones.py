@@ -82,7 +82,11 @@ def _refusal(number: _Number, settings: Settings) -> str | None:
             return "internet_phone"
     elif number.kind not in _MOBILE:
         return "not_mobile"
-    return None if settings.sends_sms_to(number.value, number.region) else "not_served"
+    places = settings.sms_destinations or (settings.default_region,)
+    is_served = any(
+        number.value.startswith(place) if place.startswith("+") else number.region == place for place in places
+    )
+    return None if is_served else "not_served"
 
 
 @lru_cache(maxsize=1_024)

@@ -20,14 +20,7 @@ from auth_portal.settings import Settings
 from auth_portal.signin import session_sql as sql
 from auth_portal.signin.callers import Caller, coarse_network
 from auth_portal.signin.devices import remember_device
-from auth_portal.signin.endings import (
-    END_GRANT,
-    end_beyond,
-    end_client_grants,
-    end_sessions,
-    is_over,
-    lock_live,
-)
+from auth_portal.signin.endings import END_GRANT, end_beyond, end_client_grants, end_sessions, is_over, lock_live
 from auth_portal.signin.events import PORTAL, Actor, record
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.lifetimes import SEEN_EVERY, Lifetimes
@@ -39,32 +32,32 @@ _MAX_SECRET = 128
 
 
 @dataclass(frozen=True, slots=True)
-class OpenedSession:
+class _Session:
+    """A session and whose it is. ``channel``: what the code of its sign-in came by."""
+
+    id: str
+    user: Profile
+    client_id: str
+    channel: str
+    authenticated_at: datetime
+    expires_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedSession(_Session):
     """A session that was just opened or refreshed. ``secret`` is the cookie's value or the refresh token.
 
     ``device_secret`` is set where a browser became known with it, for another cookie (OTP-17).
     """
 
-    id: str
-    user: Profile
-    client_id: str
-    channel: str
-    authenticated_at: datetime
-    expires_at: datetime
     secret: str
     device_secret: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class LiveSession:
-    """A session that is good right now, and whose it is. ``scope`` and ``parameters`` are a grant's."""
+class LiveSession(_Session):
+    """A session that is good right now. ``scope`` and ``parameters`` are a grant's."""
 
-    id: str
-    user: Profile
-    client_id: str
-    channel: str
-    authenticated_at: datetime
-    expires_at: datetime
     parent_id: str | None = None
     scope: str = ""
     parameters: dict[str, Any] | None = None
