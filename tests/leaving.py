@@ -29,7 +29,7 @@ FORMER = "former.ada@example.com"
 ADDED = "added.ada@example.com"
 FIRST, LAST = "Şükrü", "İpek-Õhara"
 COMPANY = "Çağrı & Düşler"
-WEEK = timedelta(days=7)
+DAY, WEEK = timedelta(days=1), timedelta(days=7)
 SINGLE = "198.51.100.77"
 _LINK = re.compile(r"http://127\.0\.0\.1:[0-9]+(/account/restore/[A-Za-z0-9_-]+)$", re.MULTILINE)
 
@@ -105,19 +105,13 @@ class Life:
         """What other pages of the account do: a number, a former address, fields of the portal's own."""
         now = utcnow()
         change = {"id": "c" * 32, "user_id": self.user_id, "channel": "email", "former": FORMER, "current": ADA}
-        times = {"former_verified_at": now, "changed_at": now, "undo_until": now + 30 * timedelta(days=1)}
+        times = {"former_verified_at": now, "changed_at": now, "undo_until": now + 30 * DAY}
         number = {"channel": "sms", "value": NUMBER, "user_id": self.user_id, "rank": 0, "verified_at": now}
-        begun = {
-            "id": "r" * 32,
-            "channel": "email",
-            "destination": FORMER,
-            "created_at": now,
-            "expires_at": now + WEEK,
-        }
+        begun = {"id": "r" * 32, "channel": "email", "destination": FORMER, "created_at": now}
         with self.engine.begin() as connection:
             connection.execute(insert(IdentifierChange), change | times)
             connection.execute(insert(Identifier), number)
-            connection.execute(insert(Registration), begun)
+            connection.execute(insert(Registration), begun | {"expires_at": now + DAY})
             connection.execute(update(User).where(User.id == self.user_id).values(fields={"company": COMPANY}))
 
     def _use_the_api(self) -> None:

@@ -244,3 +244,25 @@ def test_a_relay_that_refuses_once_loses_no_way_back(ada: Owner, app: Flask, out
     gate.set()
     ada.wait()
     assert len(undo_links(outbox, ADA)) == 1
+
+
+def test_a_number_is_not_changed_where_its_owner_could_not_be_told(
+    clock: time_machine.Traveller, make_app: Made, outboxes: Outboxes
+) -> None:
+    """OTP-19, OTP-31: the limit of what texts may cost holds for the news, too, and loses nobody a way back."""
+    quota = 24
+    app = make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=quota)
+    owner = Owner(ApiDriver(app, outboxes))
+    owner.take(PHONE)
+    owner.take(OTHER_PHONE, keepFormer=True)
+    told(owner, outboxes)
+    chosen = 0
+    while owner.refusal("main", (OTHER_PHONE, PHONE)[chosen % 2]) == DONE:
+        chosen += 1
+    owner.wait()
+    assert owner.has()[1:] == [(PHONE, OTHER_PHONE)[chosen % 2], (OTHER_PHONE, PHONE)[chosen % 2]]
+    assert owner.refusal("remove", owner.has()[1]) == (429, "too_many_requests")
+    undoable = [text for text in outboxes.sms.texts if "/undo/" in text.text]
+    assert len(undoable) == chosen > 0
+    assert len(outboxes.sms.texts) <= quota // 4
+    assert owner.refusal("verify", NEW, code=owner.code_for(NEW)) == DONE, "addresses cost nothing"

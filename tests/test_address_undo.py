@@ -390,7 +390,7 @@ def test_changes_are_forgotten_once_they_cannot_be_undone(
 
     ada.take(NEW)
     clock.shift(THREE_DAYS)
-    assert prune(services_of(app).engine)["changes of addresses"] == 0
+    assert prune(services_of(app).engine, services_of(app).seals)["changes of addresses"] == 0
     clock.shift(1)
-    assert prune(services_of(app).engine)["changes of addresses"] == 1
+    assert prune(services_of(app).engine, services_of(app).seals)["changes of addresses"] == 1
     assert press(reader, link(outboxes)) == OVER

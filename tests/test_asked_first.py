@@ -124,12 +124,12 @@ def test_the_button_needs_its_token_and_a_session(portal: Portal, outbox: MailSi
         assert stranger.get(path).location == stranger.post(path, {"version": "2"}).location == "/login"
 
 
-def test_who_does_not_accept_can_sign_out_and_finds_the_way_to_deletion(portal: Portal) -> None:
-    """PRIV-02: nobody must agree to something in order to leave."""
+def test_who_does_not_accept_can_sign_out_export_and_delete(portal: Portal) -> None:
+    """PRIV-01, PRIV-02: nobody must agree to something in order to leave with what is theirs."""
     ada = portal.becomes(terms_version="2")
     ada.get("/account/terms")
     assert 'href="/account/delete"' in ada.page
-    assert ada.get("/account/confirm").status_code == 200, "on the way to deletion a code is asked for"
+    assert [ada.get(f"/account/{page}").status_code for page in ("delete", "export")] == [200, 200]
     ada.get("/account/terms")
     assert ada.post("/logout", {}).location == "/login"
     assert portal.events("terms_accepted") == []
@@ -154,6 +154,14 @@ def test_the_json_api_tells_and_takes_the_acceptance_and_goes_on_meanwhile(make_
     with services_of(app).engine.connect() as connection:
         query = "SELECT count(*) FROM event WHERE kind = 'terms_accepted'"
         assert connection.execute(text(query)).scalar() == 1
+
+
+def test_accepting_terms_without_a_version_loses_no_former_acceptance(make_app: Made, outbox: MailSink) -> None:
+    token = ApiDriver(make_app(terms_version="1"), outbox).register(ADA)["accessToken"]
+    app = make_app()
+    answer = ApiDriver(app, outbox).post("me/terms", {"acceptTerms": True}, token=token)
+    assert (answer.status_code, data_of(answer)["termsAccepted"]) == (200, True)
+    assert services_of(app).users.newest(1)[0].terms_version == "1"
 
 
 def test_one_persons_acceptance_is_nobody_elses(make_app: Made, outbox: MailSink) -> None:

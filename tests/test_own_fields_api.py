@@ -13,7 +13,9 @@ from tests.drivers import ApiDriver, data_of, outcome
 from tests.filling import ALL, COMPANY, FILLED, NEWS, RULES, SEATS, TEAM, declared
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
+from tests.test_cli import Run, json_of, run
 
+__all__ = ["run"]
 ADA = "ada@example.com"
 NAMES = {"firstName": "Ada", "lastName": "Lovelace", "acceptTerms": True}
 INVALID = (400, "validation_failed")
@@ -40,11 +42,17 @@ def registered(api: ApiDriver, **fields: Any) -> dict[str, Any]:
     return data_of(answer)
 
 
+def me(api: ApiDriver, token: str) -> dict[str, Any]:
+    """The profile; of it what every answer has of a person."""
+    profile = data_of(api.call("GET", "me", token=token))
+    return {name: value for name, value in profile.items() if name not in ("emails", "phoneNumbers")}
+
+
 def test_what_was_filled_in_is_in_the_profile_wherever_it_is_told(api: ApiDriver) -> None:
     data = registered(api)
     assert data["user"]["fields"] == FILLED
     assert data["user"]["missingFields"] == []
-    assert data_of(api.call("GET", "me", token=data["accessToken"])) == data["user"]
+    assert me(api, data["accessToken"]) == data["user"]
     assert data_of(api.post("refresh-token", {"refreshToken": data["refreshToken"]}))["user"] == data["user"]
     assert api.at("203.0.113.9").proven(ADA)["user"] == data["user"]
 
@@ -177,9 +185,10 @@ def test_a_change_touches_only_what_is_named(api: ApiDriver) -> None:
     """PRIV-09."""
     data = registered(api)
     body = {"firstName": "Augusta", "fields": {"seats": 3, "team": None}}
-    changed = data_of(api.call("PATCH", "me", body, token=data["accessToken"]))
-    assert changed == {**data["user"], "firstName": "Augusta", "fields": {**FILLED, "seats": 3, "team": None}}
-    assert data_of(api.call("PATCH", "me", {"fields": {}}, token=data["accessToken"])) == changed
+    changed = {**data["user"], "firstName": "Augusta", "fields": {**FILLED, "seats": 3, "team": None}}
+    for patch in (body, {"fields": {}}):
+        assert api.call("PATCH", "me", patch, token=data["accessToken"]).status_code == 200
+        assert me(api, data["accessToken"]) == changed
 
 
 def test_a_change_with_a_fault_is_refused_whole(api: ApiDriver) -> None:
@@ -187,7 +196,7 @@ def test_a_change_with_a_fault_is_refused_whole(api: ApiDriver) -> None:
     for fields in ({"seats": 3, "team": "hr"}, {"seats": 3, "company": None}, {"seats": 3, "evil": 1}):
         refused = api.call("PATCH", "me", {"firstName": "Eve", "fields": fields}, token=data["accessToken"])
         assert outcome(refused) == INVALID, fields
-    assert data_of(api.call("GET", "me", token=data["accessToken"])) == data["user"]
+    assert me(api, data["accessToken"]) == data["user"]
 
 
 def test_changes_of_different_fields_at_once_are_all_kept(app: Flask, api: ApiDriver) -> None:
@@ -243,6 +252,14 @@ def test_nothing_is_stored_where_nothing_was_filled_in(make_app: Made, outbox: M
     ApiDriver(app, outbox).register(ADA)
     with services_of(app).engine.connect() as connection:
         assert connection.execute(text('SELECT fields FROM "user"')).scalar() is None
+
+
+def test_the_operator_sees_what_was_filled_in_and_which_terms_were_accepted(
+    make_app: Made, outbox: MailSink, run: Run
+) -> None:
+    registered(ApiDriver(make_app(terms_version="2026-05", **declared()), outbox))
+    (row,) = json_of(run("user", "show", ADA, "--json"))
+    assert (row["fields"], row["terms_version"]) == (FILLED, "2026-05")
 
 
 def test_every_type_has_its_wrong_and_its_right_values() -> None:

@@ -83,6 +83,9 @@ def test_every_fault_is_shown_in_its_place_and_what_is_good_stays(browser: Brows
     focused = browser.page.partition("autofocus")[0].rpartition("<input")[2]
     assert 'name="own_company"' in focused
     assert 'aria-invalid="true" aria-describedby="own_company-error"' in focused
+    browser.post("/register", {"first_name": "Ada", "last_name": "L", **typed({**FILLED, "seats": "many"})})
+    focused = browser.page.partition("autofocus")[0].rpartition("<input")[2]
+    assert 'name="own_seats"' in focused, "the terms are further down"
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def lines(browser: BrowserDriver, path: str = PATH) -> list[str]:
 
 def activity(api: ApiDriver, token: str, query: str = "") -> dict[str, Any]:
     """The data of the person's activity."""
-    answer = api.call("GET", f"me/activity{query}", token=token)
+    answer = api.call("GET", f"me/activity{query}", token=token, Accept_Language="en")
     assert answer.status_code == 200, answer.text
     return data_of(answer)
 

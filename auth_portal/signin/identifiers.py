@@ -120,8 +120,6 @@ class IdentifierService:
 
     def choose_main(self, session: LiveSession, caller: Caller, destination: Destination) -> None:
         """Make the second one the main one. Raises NotFound for what is not the person's, TooManyRequests."""
-        if self._find(self.of_user(session.user.id), destination).is_main:
-            return
         with self._alone(session) as connection:
             own = proven_by(connection, session.user.id)
             if self._find(own, destination).is_main:
@@ -215,7 +213,13 @@ class IdentifierService:
         current: Destination | None,
         change_id: str,
     ) -> AddressNews:
-        """What is to be told, and to whom: all that is the person's now, and what was until now."""
+        """What is to be told, and to whom: all that is the person's now, and what was until now.
+
+        Who can undo it must hear of it. Where a text message to them costs too much, nothing is changed: raises
+        TooManyRequests (OTP-19).
+        """
+        if former is not None and change_id and is_reachable(self._settings, former):
+            self._limits.spend_costs(connection, former, utcnow())
         told = [one.destination for one in proven_by(connection, session.user.id)]
         if former is not None and former not in told:
             told.append(former)

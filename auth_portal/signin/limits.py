@@ -169,8 +169,17 @@ class SendLimits:
 
     def try_spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> bool:
         """Fill what a letter that nobody asked for costs; false where that is too much. Mail costs nothing."""
-        costs = [bucket for bucket in self.buckets(destination, "") if bucket.is_cost]
-        return all(self.try_spend(connection, bucket, now) for bucket in costs)
+        return all(self.try_spend(connection, bucket, now) for bucket in self._costs(destination))
+
+    def spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> None:
+        """The same for a letter that must leave. Raises TooManyRequests: then what it tells of must not happen."""
+        if not self.try_spend_costs(connection, destination, now):
+            refusal = self.refusal(connection, self._costs(destination), now, None)
+            if refusal is not None:
+                raise refusal
+
+    def _costs(self, destination: Destination) -> list[Bucket]:
+        return [bucket for bucket in self.buckets(destination, "") if bucket.is_cost]
 
     @staticmethod
     def refund(connection: Connection, buckets: Iterable[Bucket]) -> None:

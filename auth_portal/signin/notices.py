@@ -125,7 +125,8 @@ class NoticeService:
 
     def tell_addresses(self, user: Profile, news: AddressNews, caller: Caller) -> None:
         """A change of addresses or numbers: told by mail and text message alike, for it is rare and decides who gets
-        in. Who can undo it is told within the request, so that no flood of other jobs loses that letter.
+        in. Who can undo it is told within the request, so that no flood of other jobs loses that letter; a text to
+        them was paid for before, any other is left out where it costs too much.
         """
         now = utcnow()
         former, current = (masked(value) if value else None for value in (news.former, news.current))
@@ -137,16 +138,16 @@ class NoticeService:
             letter = AddressLetter(
                 destination, now, caller, user.locale, news.kind, news.channel, former, current, undo
             )
-            self._send(letter, is_urgent=undo is not None)
+            if undo is not None:
+                self._send_now(letter)
+            elif self._is_affordable(destination):
+                self._later(partial(self._deliverer.send_address_news, letter))
 
-    def _send(self, letter: AddressLetter, *, is_urgent: bool) -> None:
-        if is_urgent:
-            try:
-                self._deliverer.send_address_news(letter)
-            except DeliveryFailed:
-                # Once more, when this request does not wait for it.
-                self._send(letter, is_urgent=False)
-        else:
+    def _send_now(self, letter: AddressLetter) -> None:
+        """Where that fails, once more when the request does not wait for it."""
+        try:
+            self._deliverer.send_address_news(letter)
+        except DeliveryFailed:
             self._later(partial(self._deliverer.send_address_news, letter))
 
     def tell_wrong_code(self, destination: Destination, length: int, caller: Caller, *, is_last: bool) -> None:

@@ -221,7 +221,12 @@ class UserService:
                 record(connection, "profile_changed", actor, user_id, facts={"fields": sorted(changes)})
 
     def accept_terms(self, user_id: str, version: str, actor: Actor) -> None:
-        """Note that the person accepts this version of the terms; once, however often the button is pressed."""
+        """Note that the person accepts this version of the terms; once, however often the button is pressed.
+
+        Terms without a version are accepted with the registration, and no word of that is lost here.
+        """
+        if not version:
+            return
         with self._engine.begin() as connection:
             accepted = update(User).where(User.id == user_id, User.terms_version != version)
             values = {"terms_version": version, "terms_accepted_at": utcnow()}
