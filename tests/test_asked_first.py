@@ -124,12 +124,12 @@ def test_the_button_needs_its_token_and_a_session(portal: Portal, outbox: MailSi
         assert stranger.get(path).location == stranger.post(path, {"version": "2"}).location == "/login"
 
 
-def test_who_does_not_accept_can_sign_out_and_finds_the_way_to_deletion(portal: Portal) -> None:
-    """PRIV-02: nobody must agree to something in order to leave."""
+def test_who_does_not_accept_can_sign_out_export_and_delete(portal: Portal) -> None:
+    """PRIV-01, PRIV-02: nobody must agree to something in order to leave with what is theirs."""
     ada = portal.becomes(terms_version="2")
     ada.get("/account/terms")
     assert 'href="/account/delete"' in ada.page
-    assert ada.get("/account/confirm").status_code == 200, "on the way to deletion a code is asked for"
+    assert [ada.get(f"/account/{page}").status_code for page in ("delete", "export")] == [200, 200]
     ada.get("/account/terms")
     assert ada.post("/logout", {}).location == "/login"
     assert portal.events("terms_accepted") == []

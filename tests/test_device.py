@@ -235,7 +235,7 @@ def test_a_device_tells_what_asked_and_from_where(tv: RelyingParty, app: Flask, 
 
 
 def test_a_suspended_person_connects_nothing(tv: RelyingParty, app: Flask, browser: BrowserDriver) -> None:
-    """Suspended before the answer: signed out. Suspended between answer and poll: no tokens."""
+    """Suspended before the answer: signed out. Suspended between answer and poll: what was answered is taken back."""
     browser.register(ADA)
     early, late = start(tv), start(tv)
     say(browser, early["user_code"])
@@ -245,7 +245,7 @@ def test_a_suspended_person_connects_nothing(tv: RelyingParty, app: Flask, brows
     assert user is not None
     services_of(app).users.suspend(user.id)
     assert answered(browser) == 303
-    assert poll(tv, early) == (400, "invalid_grant")
+    assert poll(tv, early) == (400, "access_denied")
     assert poll(tv, late) == (400, "authorization_pending")
 
 

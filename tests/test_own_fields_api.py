@@ -42,11 +42,17 @@ def registered(api: ApiDriver, **fields: Any) -> dict[str, Any]:
     return data_of(answer)
 
 
+def me(api: ApiDriver, token: str) -> dict[str, Any]:
+    """The profile; of it what every answer has of a person."""
+    profile = data_of(api.call("GET", "me", token=token))
+    return {name: value for name, value in profile.items() if name not in ("emails", "phoneNumbers")}
+
+
 def test_what_was_filled_in_is_in_the_profile_wherever_it_is_told(api: ApiDriver) -> None:
     data = registered(api)
     assert data["user"]["fields"] == FILLED
     assert data["user"]["missingFields"] == []
-    assert data_of(api.call("GET", "me", token=data["accessToken"])) == data["user"]
+    assert me(api, data["accessToken"]) == data["user"]
     assert data_of(api.post("refresh-token", {"refreshToken": data["refreshToken"]}))["user"] == data["user"]
     assert api.at("203.0.113.9").proven(ADA)["user"] == data["user"]
 
@@ -179,9 +185,10 @@ def test_a_change_touches_only_what_is_named(api: ApiDriver) -> None:
     """PRIV-09."""
     data = registered(api)
     body = {"firstName": "Augusta", "fields": {"seats": 3, "team": None}}
-    changed = data_of(api.call("PATCH", "me", body, token=data["accessToken"]))
-    assert changed == {**data["user"], "firstName": "Augusta", "fields": {**FILLED, "seats": 3, "team": None}}
-    assert data_of(api.call("PATCH", "me", {"fields": {}}, token=data["accessToken"])) == changed
+    changed = {**data["user"], "firstName": "Augusta", "fields": {**FILLED, "seats": 3, "team": None}}
+    for patch in (body, {"fields": {}}):
+        assert api.call("PATCH", "me", patch, token=data["accessToken"]).status_code == 200
+        assert me(api, data["accessToken"]) == changed
 
 
 def test_a_change_with_a_fault_is_refused_whole(api: ApiDriver) -> None:
@@ -189,7 +196,7 @@ def test_a_change_with_a_fault_is_refused_whole(api: ApiDriver) -> None:
     for fields in ({"seats": 3, "team": "hr"}, {"seats": 3, "company": None}, {"seats": 3, "evil": 1}):
         refused = api.call("PATCH", "me", {"firstName": "Eve", "fields": fields}, token=data["accessToken"])
         assert outcome(refused) == INVALID, fields
-    assert data_of(api.call("GET", "me", token=data["accessToken"])) == data["user"]
+    assert me(api, data["accessToken"]) == data["user"]
 
 
 def test_changes_of_different_fields_at_once_are_all_kept(app: Flask, api: ApiDriver) -> None:

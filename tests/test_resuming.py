@@ -14,6 +14,8 @@ from tests.conftest import SECRET_KEY, Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, outcome
 from tests.filling import COMPANY, FILLED, declared, typed
 from tests.relying import ADA, RelyingParty, shop
+from tests.support.outboxes import Outboxes, number_of
+from tests.support.sms import SmsSink
 from tests.support.smtp import MailSink
 
 __all__ = ["phone", "shop"]
@@ -331,3 +333,20 @@ def test_no_json_answer_tells_what_was_typed(api: ApiDriver, browser: BrowserDri
     browser.post("/register", {"first_name": "Secret", "last_name": ""})
     assert browser.value("first_name") == "Secret"
     assert "Secret" not in str(api.proven(ADA))
+
+
+def test_a_number_that_was_proven_is_resumed_like_an_address(
+    make_app: Made, sms: SmsSink, outboxes: Outboxes, clock: time_machine.Traveller
+) -> None:
+    app = make_app(sms_url=sms.setting)
+    browser = at_registration(BrowserDriver(app, outboxes, channel="sms"))
+    clock.shift(3_600)
+    browser.get("/")
+    browser.get("/login")
+    number = number_of(ADA)
+    assert (OFFER in browser.page, f"…{number[-2:]}" in browser.page, number in browser.page) == (True, True, False)
+    phone = at_registration(BrowserDriver(app, outboxes, "198.51.100.7", channel="sms"))
+    assert len(rows(app)) == 1
+    assert phone.post("/register", NAMES).location == "/account"
+    browser.follow(browser.post("/register", NAMES))
+    assert browser.notice == TAKEN

@@ -149,6 +149,18 @@ def test_nobody_is_exempt(make_app: Made, limit: str, outboxes: Outboxes, clock:
     assert outcome(ApiDriver(app, outboxes).send(ADA)) == LIMITED
 
 
+def test_what_a_known_device_has_texted_counts_for_all(
+    ranges: Flask, outboxes: Outboxes, clock: time_machine.Traveller
+) -> None:
+    """OTP-19, OTP-17: its buckets are its own, but not this one."""
+    member = BrowserDriver(ranges, outboxes)
+    member.register(ADA)
+    member.post("/logout", {})
+    clock.shift(HOUR)
+    assert [member.ask(ADA).status_code for _ in range(QUOTA)] == [303] * QUOTA
+    assert outcome(ApiDriver(ranges, outboxes, "198.51.100.9").send(f"{RANGE}0000")) == LIMITED
+
+
 def test_no_proof_of_work_passes_a_cost(make_app: Made, outboxes: Outboxes, monkeypatch: pytest.MonkeyPatch) -> None:
     """OTP-40 is about requests. A proof costs its maker less than a text message costs us."""
     monkeypatch.setattr(proof_of_work, "MAX_TRIES", 5)

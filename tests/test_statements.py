@@ -169,10 +169,12 @@ def sign_in_everywhere(app: Flask, outbox: MailSink) -> None:
         api.login(email, code)
     assert api.call("GET", "me", token=second["accessToken"]).status_code == 200
     api.call("PATCH", "me", {"firstName": "Augusta"}, token=second["accessToken"])
+    assert api.call("GET", "sessions", token=second["accessToken"]).status_code == 200
     assert api.post("logout", token=second["accessToken"]).status_code == 200
     browser = BrowserDriver(app, outbox)
     browser.register("page@example.com")
     assert browser.get("/account").status_code == 200
+    assert browser.get("/account/sessions").status_code == 200
     browser.post("/logout", {})
     browser.prove("page@example.com")
     browser.ask("page@example.com")

@@ -19,8 +19,10 @@ from auth_portal.models import (
     ErasedUser,
     LogoutNotice,
     PendingRequest,
+    RefreshToken,
     Registration,
     SendLimit,
+    Session,
     User,
 )
 from auth_portal.signin.addresses import Destination
@@ -86,12 +88,15 @@ def _try_to_erase(engine: Engine, user_id: str) -> bool:
 def _erase(engine: Engine, user_id: str, actor: Actor) -> bool:
     """What the user's row takes along is deleted in the middle of it.
 
-    Before: what is found by the addresses that go with it. Others lock these rows before the user's, so whoever locks
-    the user first could wait for them forever. After: what tells of the person without a foreign key; by then nobody
-    can add any more, for whoever does holds a row that is gone.
+    Before: what is found by the addresses that go with it, and what others lock before they need the user or a
+    session: whoever locked the user first could wait for them forever. After: what tells of the person without a
+    foreign key; by then nobody can add any more, for whoever does holds a row that is gone.
     """
     now = utcnow()
+    is_due = (User.id == user_id, User.erase_at <= now)
     with autocommit(engine).connect() as connection:
+        if connection.execute(select(User.id).where(*is_due)).first() is None:
+            return False
         mentioned = _requests_that_mention(connection, user_id, destinations_of(connection, user_id))
     try:
         with engine.begin() as connection:
@@ -102,8 +107,9 @@ def _erase(engine: Engine, user_id: str, actor: Actor) -> bool:
             connection.execute(delete(PendingRequest).where(requests))
             connection.execute(delete(Registration).where(registrations_of(destinations)))
             _forget_challenges(connection, user_id, destinations, now)
-            gone = delete(User).where(User.id == user_id, User.erase_at <= now)
-            if connection.execute(gone).rowcount == 0:
+            sessions = select(Session.id).where(Session.user_id == user_id)
+            connection.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(sessions)))
+            if connection.execute(delete(User).where(*is_due)).rowcount == 0:
                 raise _NotDue
             connection.execute(delete(LogoutNotice).where(LogoutNotice.user_id == user_id))
             connection.execute(delete(SendLimit).where(SendLimit.key == user_id))

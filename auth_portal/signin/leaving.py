@@ -31,6 +31,7 @@ from auth_portal.signin.belongings import destinations_of, reachable_of
 from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.limits import lock_ledger
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
 
@@ -158,16 +159,17 @@ def close_account(connection: Connection, user_id: str, erase_at: datetime, acto
     The person's language; None where there is no such person, or the account is erased as early anyway.
     """
     now = utcnow()
-    sooner = or_(User.erase_at.is_(None), User.erase_at > erase_at)
-    closed = update(User).where(User.id == user_id, sooner).values(erase_at=erase_at).returning(User.locale)
-    locale: str | None = connection.execute(closed).scalar()
-    if locale is None:
-        return None
-    end_person(connection, user_id, now)
+    lock_ledger(connection, user_id, now)
+    # First: whoever is signing in holds a code, so this waits for them, and their session is there to be ended.
     for destination in destinations_of(connection, user_id):
         values = {"given_channel": destination.channel, "given_destination": destination.value, "now": now}
         connection.execute(sql.KILL, values)
-    record(connection, "deletion_requested", actor, user_id)
+    sooner = or_(User.erase_at.is_(None), User.erase_at > erase_at)
+    closed = update(User).where(User.id == user_id, sooner).values(erase_at=erase_at).returning(User.locale)
+    locale: str | None = connection.execute(closed).scalar()
+    if locale is not None:
+        end_person(connection, user_id, now)
+        record(connection, "deletion_requested", actor, user_id)
     return locale
 
 
@@ -178,7 +180,7 @@ def undo_deletion(connection: Connection, user_id: str, actor: Actor, erase_at: 
     undone = update(User).where(User.id == user_id, which, User.erase_at > now).values(erase_at=None)
     if connection.execute(undone).rowcount == 0:
         return False
-    # A sign-in that was under way when the deletion was asked for may have left a session that must not come to life.
+    # Whatever slipped in when the deletion was asked for must not come to life.
     end_person(connection, user_id, now)
     record(connection, "deletion_undone", actor, user_id)
     return True

@@ -21,7 +21,8 @@ def read_tombstones(engine: Engine) -> dict[str, datetime]:
     with autocommit(engine).connect() as connection:
         erased = connection.execute(select(ErasedUser.subject_hash, ErasedUser.erased_at)).all()
         leaving = connection.execute(select(User.id, User.erase_at).where(User.erase_at.is_not(None))).all()
-    return {**dict(row._tuple() for row in erased), **{digest(row.id): row.erase_at for row in leaving}}
+    gone = {row.subject_hash: row.erased_at for row in erased}
+    return gone | {digest(row.id): row.erase_at for row in leaving}
 
 
 def close_again(engine: Engine, tombstones: Mapping[str, datetime], actor: Actor) -> int:
