@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from flask import Flask
 
+from auth_portal.cli.who import find_user
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome, wrong_code
 from tests.phoning import ADA, NUMBER, STRANGER, api, app, browser, register_both
@@ -222,3 +223,15 @@ def test_a_code_asked_for_in_a_browser_is_worth_nothing_at_the_api(api: ApiDrive
     code = browser.code_sent_to(NUMBER)
     assert api.login(NUMBER, code).status_code == 401
     assert browser.enter(code).location == "/register"
+
+
+def test_an_operator_finds_a_number_that_is_not_texted_any_more(make_app: Made, outboxes: Outboxes) -> None:
+    """OTP-19: fewer destinations hide nobody from whoever runs the portal."""
+    wide = make_app(sms_url=outboxes.sms.setting, sms_destinations="DE")
+    user_id = ApiDriver(wide, outboxes).register("+4915112345678")["user"]["id"]
+    narrow = services_of(make_app(sms_url=outboxes.sms.setting))
+    for spelling in ("+4915112345678", "+49 1511 2345678"):
+        found = find_user(narrow, spelling)
+        assert found is not None
+        assert found.id == user_id
+    assert find_user(narrow, "+4915112345679") is None
