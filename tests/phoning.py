@@ -14,6 +14,8 @@ from tests.support.outboxes import Outboxes
 from tests.support.sms import SmsSink
 
 ADA, NUMBER = "ada@example.com", "+905551112233"
+SPELLED = "+90\u00a0555\u00a0111\u00a022\u00a033"
+"""The number as pages show it."""
 STRANGER = "+905554445566"
 
 

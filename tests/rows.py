@@ -14,6 +14,7 @@ from auth_portal.models import (
     Client,
     ClientOrigin,
     Consent,
+    DeviceCode,
     Event,
     EventSeal,
     Identifier,
@@ -129,6 +130,12 @@ def _of_apps(now: datetime) -> Rows:
             {"code_hash": digest(f"k{n}"), "client_id": f"app{n}", "user_id": f"u{n}", "session_id": f"s{n}",
              "grant_id": f"g{n}", "redirect_uri": "https://a.example", "scope": "openid", "parameters": {},
              "authenticated_at": now, "expires_at": later}
+            for n in numbers
+        ],
+        DeviceCode: [
+            {"device_hash": digest(f"v{n}"), "user_code_hash": digest(f"w{n}"), "client_id": f"app{n}",
+             "scope": "openid", "parameters": {}, "state": "approved", "user_id": f"u{n}", "authenticated_at": now,
+             "interval_s": 5, "created_at": now, "expires_at": later}
             for n in numbers
         ],
         LogoutNotice: [

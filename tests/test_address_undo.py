@@ -291,6 +291,24 @@ def test_being_the_main_one_no_longer_can_be_undone_too(
     assert identifiers(app, ada) == [(ADA, 0)]
 
 
+@pytest.mark.parametrize("step", ["main", "remove"])
+def test_what_is_older_than_the_former_one_is_not_locked_out_by_it(
+    ada: Owner, app: Flask, outboxes: Outboxes, reader: BrowserDriver, clock: time_machine.Traveller, step: str
+) -> None:
+    """Somebody makes a newer address the main one, Ada her own again: the other's link removes nothing of hers."""
+    ada.take(NEW, keepFormer=True)
+    assert ada.refusal("main", NEW) == DONE
+    clock.shift(71 * HOUR)
+    ada.sign_in_again(ADA)
+    assert ada.refusal(step, ADA if step == "main" else NEW) == DONE
+    assert ada.has()[0] == ADA
+    clock.shift(2 * HOUR)
+    assert press(reader, link(outboxes, NEW)) == UNDONE
+    assert identifiers(app, ada) == [(NEW, 0), (ADA, 1)]
+    ada.sign_in_again(ADA)
+    assert ada.refusal("main", ADA) == DONE
+
+
 def test_a_second_one_that_is_removed_has_nothing_to_undo(
     ada: Owner, outboxes: Outboxes, clock: time_machine.Traveller
 ) -> None:

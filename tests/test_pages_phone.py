@@ -10,7 +10,7 @@ from flask import Flask
 
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, wrong_code
-from tests.phoning import ADA, NUMBER, api, app, browser, give_number, register_both
+from tests.phoning import ADA, NUMBER, SPELLED, api, app, browser, give_number, register_both
 from tests.relying import RelyingParty, answer_in, through_sign_in
 from tests.support.outboxes import Outboxes
 from tests.support.sms import SmsSink
@@ -18,7 +18,6 @@ from tests.support.smtp import MailSink
 
 __all__ = ["api", "app", "browser"]
 
-SPELLED = "+90\u00a0555\u00a0111\u00a022\u00a033"
 RISK = "Text messages are less safe than email"
 
 

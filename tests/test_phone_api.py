@@ -38,7 +38,7 @@ def test_a_code_goes_to_the_phone_and_opens_the_same_as_a_mailed_one(
     assert (user["phoneNumber"], user["email"], user["firstName"]) == (NUMBER, None, "Ada")
     clock.shift(31)
     assert api.proven(NUMBER)["user"] == user
-    assert data_of(api.call("GET", "me", token=data_of(answer)["accessToken"])) == user
+    assert data_of(api.call("GET", "me", token=data_of(answer)["accessToken"])).items() >= user.items()
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)

@@ -11,7 +11,7 @@ from flask import Flask
 
 from tests.drivers import ApiDriver, BrowserDriver, data_of
 from tests.guarding import SiteBrowser, register_site
-from tests.phoning import ADA, NUMBER, api, app, browser, register_both
+from tests.phoning import ADA, NUMBER, SPELLED, api, app, browser, register_both
 from tests.relying import DEVICE_GRANT, RelyingParty, answer_in, through_sign_in
 
 __all__ = ["api", "app", "browser"]
@@ -159,7 +159,7 @@ def test_a_person_without_an_address_is_asked_for_consent_under_the_number(
     stranger = RelyingParty(app, is_trusted=False)
     browser.follow(browser.get(stranger.address(scope="openid phone")))
     assert "See your phone number" in browser.page
-    assert NUMBER in browser.page
+    assert SPELLED in browser.page
 
 
 def test_a_guarded_site_lets_somebody_in_who_signed_in_by_phone(app: Flask, browser: BrowserDriver) -> None:
@@ -179,4 +179,4 @@ def test_rules_about_addresses_admit_nobody_without_one(app: Flask, browser: Bro
     browser.register(NUMBER)
     browser.follow(browser.get(SiteBrowser(app).start("/")))
     assert browser.heading == "Not for this address"
-    assert NUMBER in browser.page
+    assert SPELLED in browser.page

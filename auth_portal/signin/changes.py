@@ -2,7 +2,8 @@
 
 For UNDO_TTL the former one is nobody else's to take. Undoing gives it back as the main one, and takes from the
 account whatever somebody could have come in by: what took its place, what was proven since or shortly before, all
-sessions, all known devices, and the undoing of what was changed afterwards.
+sessions, all known devices, and the undoing of what was changed afterwards. What was proven before the former one
+itself stays: nobody is locked out by who came later.
 """
 
 from __future__ import annotations
@@ -158,10 +159,10 @@ class UndoService:
             "given_value": change.former,
             "given_former": change.former,
             "given_current": change.current,
+            "former_since": change.former_verified_at,
+            "since": max(change.changed_at - UNDO_TTL, change.former_verified_at),
         }
-        # What was there before the former one was proven came from its owner.
-        since = max(change.changed_at - UNDO_TTL, change.former_verified_at)
-        doubtful = connection.execute(sql.REMOVE_DOUBTFUL, given | {"since": since})
+        doubtful = connection.execute(sql.REMOVE_DOUBTFUL, given)
         removed = [Destination(row.channel, row.value) for row in doubtful]
         connection.execute(sql.REMOVE, given)
         connection.execute(sql.PROMOTE, given)

@@ -62,10 +62,14 @@ REMOVE_DOUBTFUL = (
         _OF_USER,
         or_(Identifier.channel != bindparam("given_channel"), Identifier.value != bindparam("given_former")),
         or_(
-            and_(Identifier.channel == bindparam("given_channel"), Identifier.value == bindparam("given_current")),
+            and_(
+                Identifier.channel == bindparam("given_channel"),
+                Identifier.value == bindparam("given_current"),
+                Identifier.verified_at >= bindparam("former_since"),
+            ),
             Identifier.verified_at > bindparam("since"),
         ),
     )
     .returning(Identifier.channel, Identifier.value)
 )
-"""What took the place of the former one, and what was proven since."""
+"""What took the place of the former one, unless it was there before that; and what was proven since."""

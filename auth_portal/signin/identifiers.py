@@ -147,15 +147,10 @@ class IdentifierService:
                 raise LastAddress
             connection.execute(sql.REMOVE, _given(session, destination))
             connection.execute(sql.PROMOTE, _given(session, destination))
-            second = next((one.destination for one in of_channel(left, destination.channel)), None)
-            if removed.is_main:
-                change_id = note_change(connection, session.user.id, removed, second.value if second else None)
-            else:
-                # It was the main one until lately: that can be undone still, and its owner is told so again.
-                open_ones = open_changes(connection, session.user.id)
-                change_id = next((one.id for one in open_ones if one.destination == destination), "")
+            others = of_channel(left, destination.channel)
+            current = others[0].destination if others and removed.is_main else None
+            change_id = self._note_removal(connection, session, removed, current)
             self._record(connection, "address_removed", session, caller, destination.channel)
-            current = second if removed.is_main else None
             kind: NewsKind = "main_changed" if current else "removed"
             news = self._news(connection, session, kind, destination, current, change_id)
         self._notices.tell_addresses(session.user, news, caller)
@@ -170,9 +165,7 @@ class IdentifierService:
             if not lock_live(connection, session.id, now):
                 raise Unauthenticated
             bucket = self._limits.bucket("address-changes", session.user.id, _CHANGES_A_DAY, _DAY_S)
-            if not self._limits.try_spend(connection, bucket, now):
-                refusal = self._limits.refusal(connection, [bucket], now, None)
-                raise refusal or Unauthenticated
+            self._limits.spend_each(connection, [bucket], now)
             yield connection
 
     def _try_to_add(
@@ -204,6 +197,17 @@ class IdentifierService:
         self._record(connection, "address_changed", session, caller, new.channel)
         return self._news(connection, session, "main_changed", former.destination, new, change_id)
 
+    @staticmethod
+    def _note_removal(
+        connection: Connection, session: LiveSession, removed: Proven, current: Destination | None
+    ) -> str:
+        """The id of the change that can be undone; empty for a second one."""
+        if removed.is_main:
+            return note_change(connection, session.user.id, removed, current.value if current else None)
+        # Was it the main one until lately, that can still be undone, and its owner is told so again.
+        changes = open_changes(connection, session.user.id)
+        return next((change.id for change in changes if change.destination == removed.destination), "")
+
     def _news(
         self,
         connection: Connection,
@@ -219,7 +223,7 @@ class IdentifierService:
         TooManyRequests (OTP-19).
         """
         if former is not None and change_id and is_reachable(self._settings, former):
-            self._limits.spend_costs(connection, former, utcnow())
+            self._limits.spend_each(connection, self._limits.costs(former), utcnow())
         told = [one.destination for one in proven_by(connection, session.user.id)]
         if former is not None and former not in told:
             told.append(former)

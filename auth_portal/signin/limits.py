@@ -169,16 +169,17 @@ class SendLimits:
 
     def try_spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> bool:
         """Fill what a letter that nobody asked for costs; false where that is too much. Mail costs nothing."""
-        return all(self.try_spend(connection, bucket, now) for bucket in self._costs(destination))
+        return all(self.try_spend(connection, bucket, now) for bucket in self.costs(destination))
 
-    def spend_costs(self, connection: Connection, destination: Destination, now: datetime) -> None:
-        """The same for a letter that must leave. Raises TooManyRequests: then what it tells of must not happen."""
-        if not self.try_spend_costs(connection, destination, now):
-            refusal = self.refusal(connection, self._costs(destination), now, None)
-            if refusal is not None:
-                raise refusal
+    def spend_each(self, connection: Connection, buckets: Iterable[Bucket], now: datetime) -> None:
+        """Fill buckets, each alone. Raises TooManyRequests, upon which the caller's transaction must roll back."""
+        for bucket in buckets:
+            if not self.try_spend(connection, bucket, now):
+                wait = self._wait(connection, bucket, now)
+                raise TooManyRequests(retry_after=wait, limit=bucket.kind, quota=bucket.quota, window=bucket.window)
 
-    def _costs(self, destination: Destination) -> list[Bucket]:
+    def costs(self, destination: Destination) -> list[Bucket]:
+        """The buckets of what a letter there costs, whoever asks; none for mail."""
         return [bucket for bucket in self.buckets(destination, "") if bucket.is_cost]
 
     @staticmethod
