@@ -43,9 +43,9 @@ def link_in(letter: ReceivedMail) -> str:
 
 
 def goodbyes(app: Flask, outbox: MailSink, email: str) -> list[ReceivedMail]:
-    """The letters to this address that tell of a deletion, once all were sent."""
+    """The letters to this address that take a deletion back, in whatever language, once all were sent."""
     services_of(app).background.wait()
-    return [mail for mail in outbox.sent_to(email) if "Your account" in mail.parsed["subject"]]
+    return [mail for mail in outbox.sent_to(email) if _LINK.search(text_of(mail))]
 
 
 def user_id_of(app: Flask, email: str) -> str:

@@ -92,7 +92,7 @@ def test_at_once_nothing_is_left_but_the_letter(run: Run, app: Flask, ada: str, 
     assert (result.exit_code, result.output) == (0, f"{ada} is erased\n")
     assert services_of(app).users.find_by_id(ada) is None
     letter = outbox.sent_to(ADA)[-1]
-    assert letter.parsed["subject"] == "Your account at Auth Portal was deleted"
+    assert letter.parsed["subject"] == "Auth Portal hesabınız silindi"
     assert "/account/restore/" not in text_of(letter)
     assert ("erased", "operator") in kinds(app)
 
