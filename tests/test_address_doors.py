@@ -27,7 +27,7 @@ def ada(clock: time_machine.Traveller, app: Flask, outbox: MailSink) -> Owner:
 def started(owner: Owner, email: str) -> tuple[str, str]:
     """The code that would add this address, and its handle."""
     owner.wait()
-    challenge_id = data_of(owner.call("", email))["challengeId"]
+    challenge_id = data_of(owner.call("", email, locale="en"))["challengeId"]
     return owner.api.code_sent_to(email), str(challenge_id)
 
 
