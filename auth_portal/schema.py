@@ -13,14 +13,20 @@ from alembic.config import Config
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, inspect, text
 
+from auth_portal.db import autocommit
+
 MIGRATIONS = Path(__file__).resolve().parent / "migrations"
 _UPGRADE_LOCK = 7_206_113_903_001
+_PATIENCE_MS = 60_000
 
 
 def upgrade(engine: Engine, revision: str = "head") -> None:
     """Apply what is missing, in one transaction. Of several nodes that do so at once one works, the others wait."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         Path(engine.url.database).parent.mkdir(parents=True, exist_ok=True)
+        # Another node may be at it for longer than a request would wait.
+        with autocommit(engine).connect() as connection:
+            connection.execute(text(f"PRAGMA busy_timeout = {_PATIENCE_MS}"))
     with engine.begin() as connection:
         if engine.dialect.name == "postgresql":
             connection.execute(text("SET LOCAL statement_timeout = 0"))

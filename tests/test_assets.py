@@ -16,7 +16,7 @@ from auth_portal.web.assets import fingerprint
 from tests.drivers import BrowserDriver
 
 YEAR = "public, max-age=31536000, immutable"
-LIMIT = 30_000
+LIMIT = 30 * 1024
 LOADED = {
     ("link", "href"),
     ("script", "src"),

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from auth_portal.errors import InvalidInput
 from auth_portal.signin.codes import codes_match, derive_code, parse_code
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.registration import is_printable
+from auth_portal.signin.texts import is_printable
 from tests.conftest import Made
 from tests.drivers import ApiDriver, data_of, outcome
 from tests.support.letters import code_in

@@ -17,7 +17,7 @@ from flask import Flask
 from sqlalchemy import event
 
 from attack.clock import DAY, Clock
-from auth_portal.signin import otp, retention
+from auth_portal.signin import guesses, retention
 
 COMPARED = "X-Attack-Compared"
 """Names the answer's header: ``right`` or ``wrong``, and the digits of what was compared."""
@@ -76,14 +76,14 @@ class Witness:
             retention.prune_if_due(self._services.engine, self._services.limits, self._services.seals)
 
     def _watch_comparisons(self) -> None:
-        compare: Callable[[str | None, str], bool] = otp.codes_match  # type: ignore[attr-defined]
+        compare: Callable[[str | None, str], bool] = guesses.codes_match  # type: ignore[attr-defined]
 
         def codes_match(expected: str | None, given: str) -> bool:
             is_right = compare(expected, given)
             self._here.compared = f"{'right' if is_right else 'wrong'} {len(given)}"
             return is_right
 
-        otp.codes_match = codes_match  # type: ignore[attr-defined]
+        guesses.codes_match = codes_match  # type: ignore[attr-defined]
 
 
 def _do_not_sync(connection: Any, _record: object) -> None:
