@@ -127,9 +127,9 @@ def elsewhere(flow: Flow | None) -> Response:
     return home() if flow is None else back_to_dispatcher(flow)
 
 
-def sign_in_for(endpoint: str) -> Response:
+def sign_in_for(endpoint: str, ttl: timedelta = _ONWARD_TTL) -> Response:
     """Sign in first, and come back to this page of ours."""
-    remember_onward(endpoint)
+    remember_onward(endpoint, ttl)
     return to("pages.login")
 
 
@@ -145,9 +145,9 @@ def ask_first(session: LiveSession, back: str) -> Response | None:
     return to(f"pages_terms.{question}")
 
 
-def remember_onward(endpoint: str) -> None:
+def remember_onward(endpoint: str, ttl: timedelta = _ONWARD_TTL) -> None:
     """Let the next sign-in lead to this page, which needs no values. Only we write it: the cookie is signed."""
-    session[_ONWARD] = [endpoint, int((utcnow() + _ONWARD_TTL).timestamp())]
+    session[_ONWARD] = [endpoint, int((utcnow() + ttl).timestamp())]
 
 
 def home() -> Response:

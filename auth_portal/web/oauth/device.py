@@ -6,7 +6,7 @@ from flask import Blueprint, Response, flash, make_response, render_template, re
 from flask_babel import gettext
 
 from auth_portal.oidc.clients import Client
-from auth_portal.oidc.devices import WaitingDevice, plain_user_code, spell_user_code
+from auth_portal.oidc.devices import DEVICE_CODE_TTL, WaitingDevice, plain_user_code, spell_user_code
 from auth_portal.signin.callers import device_words, rough_network, source_network
 from auth_portal.signin.events import Actor
 from auth_portal.signin.sessions import LiveSession
@@ -31,7 +31,7 @@ def device() -> Response:
         session[_CODE] = given
     person = current_session()
     if person is None:
-        return sign_in_for("oauth_device.device")
+        return sign_in_for("oauth_device.device", DEVICE_CODE_TTL)
     return ask_first(person, "oauth_device.device") or _code_page(UserCodeForm(user_code=session.get(_CODE, "")))
 
 
