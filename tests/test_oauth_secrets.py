@@ -44,7 +44,7 @@ def test_the_log_of_an_apps_sign_in_names_no_secret_and_nobody(shop: Shop) -> No
         "scope": "openid email offline_access",
         "state": "the-state-of-the-app",
         "nonce": "the-nonce-of-the-app",
-        "login_hint": "hinted.person@example.com",
+        "login_hint": "hinted-somebody@example.com",
         "code_challenge": s256(verifier),
         "code_challenge_method": "S256",
     }
@@ -81,7 +81,7 @@ def test_the_log_of_an_apps_sign_in_names_no_secret_and_nobody(shop: Shop) -> No
         "request_uri": request_uri.rpartition(":")[2],
         "state": wanted["state"],
         "nonce": wanted["nonce"],
-        "hint": "hinted.person",
+        "hint": "hinted-somebody",
         "person": PERSON.partition("@")[0],
         **{f"{number} {name}": tokens[name] for number, tokens in enumerate((first, second)) for name in (
             "access_token", "refresh_token", "id_token")},
