@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor, wait
 
 import pytest
 from flask import Flask
@@ -156,3 +157,18 @@ def test_an_undo_and_one_more_change_at_once_leave_the_former_address_only(
         ada.sign_in_again(ADA)
         assert ada.has() == [ADA]
         assert events(ada).count("address_restored") == number + 1
+
+
+def test_a_change_and_a_suspension_at_once_do_not_wait_for_each_other(ada: Owner, app: Flask) -> None:
+    """Both write the person and hold sessions: in the same order, or PostgreSQL would have to end one of them."""
+    code = ada.code_for(NEW)
+    suspended = 'UPDATE "user" SET suspended_at = created_at WHERE id = :id'
+    ended = "UPDATE session SET ended_at = created_at WHERE user_id = :id"
+    with ThreadPoolExecutor(1) as pool:
+        with services_of(app).engine.begin() as connection:
+            connection.execute(text(suspended), {"id": ada.id})
+            status = pool.submit(verify(ada, NEW, code))
+            assert wait([status], timeout=1).not_done, "it waits"
+            connection.execute(text(ended), {"id": ada.id})
+        assert status.result() == 401
+    assert owners(app, NEW) == []

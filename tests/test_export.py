@@ -72,9 +72,10 @@ def test_every_member_of_a_full_life_is_there_and_tells_of_it(life: Life, given:
         "firstName": FIRST,
         "lastName": LAST,
         "locale": "en",
-        "createdAt": None,
-        "suspendedAt": None,
         "fields": {"company": COMPANY},
+        "createdAt": None,
+        "updatedAt": None,
+        "suspendedAt": None,
     }
     assert [row["value"] for row in given["addresses"]] == [ADA, NUMBER]
     assert [(row["former"], row["current"]) for row in given["addressChanges"]] == [(FORMER, ADA)]

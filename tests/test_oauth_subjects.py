@@ -9,6 +9,7 @@ import pytest
 import time_machine
 from flask import Flask
 
+from auth_portal.db import utcnow
 from auth_portal.signin.events import OPERATOR
 from tests.conftest import services_of
 from tests.drivers import BrowserDriver
@@ -77,6 +78,32 @@ def test_userinfo_tells_what_the_scopes_release(
     assert isinstance(body.pop("updated_at", 0), int)
     assert set(body.pop("sub")) != set()
     assert body == told
+
+
+def test_an_app_is_told_when_what_it_knows_of_the_person_changed(
+    app: Flask, ada: BrowserDriver, clock: time_machine.Traveller
+) -> None:
+    """Core 5.1, updated_at: names as well as addresses; not by a change that changes nothing."""
+    shop = RelyingParty(app)
+
+    def updated_at() -> int:
+        told: int = shop.userinfo(shop.sign_in(ada, scope="openid profile")["access_token"]).json["updated_at"]
+        return told
+
+    registered = updated_at()
+    assert registered == int(utcnow().timestamp())
+    for names, is_later in (("Ada", False), ("Augusta", True)):
+        clock.shift(60)
+        ada.get("/account/profile")
+        ada.post("/account/profile", {"first_name": names, "last_name": "Lovelace", "locale": "en"})
+        assert updated_at() == registered + (120 if is_later else 0)
+    ada.get("/account/email")
+    ada.post("/account/email", {"email": "ada@example.org"})
+    clock.shift(60)
+    ada.get("/account/email/code")
+    challenge = ada.hidden("challenge")
+    assert ada.post("/account/email/code", {"code": ada.code_sent_to("ada@example.org"), "challenge": challenge})
+    assert updated_at() == registered + 180
 
 
 @pytest.mark.parametrize("wanted", [True, False])

@@ -75,6 +75,28 @@ def test_who_has_nothing_to_finish_is_offered_nothing(
     assert OFFER not in browser.page
 
 
+@pytest.mark.parametrize(("hours", "way"), [(0, None), (5, "/account/confirm")])
+def test_a_form_that_was_completed_hours_after_the_code_is_no_fresh_sign_in(
+    browser: BrowserDriver, clock: time_machine.Traveller, hours: int, way: str | None
+) -> None:
+    """SES-15: what is sensitive needs a code of the last ten minutes, not a form of them."""
+    at_registration(browser)
+    clock.shift(hours * 3600)
+    browser.get("/register")
+    assert browser.post("/register", NAMES).location == "/account"
+    assert browser.get("/account/email").location == way
+
+
+def test_who_proves_the_address_again_before_the_form_has_signed_in_freshly(
+    browser: BrowserDriver, clock: time_machine.Traveller
+) -> None:
+    at_registration(browser)
+    clock.shift(5 * 3600)
+    at_registration(browser)
+    browser.post("/register", NAMES)
+    assert browser.get("/account/email").status_code == 200
+
+
 def test_another_device_goes_on_with_the_same_registration_until_its_end(
     browser: BrowserDriver, phone: BrowserDriver, app: Flask, clock: time_machine.Traveller
 ) -> None:

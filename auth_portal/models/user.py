@@ -17,8 +17,8 @@ _IS_OPEN = "completed_at IS NULL"
 class User(Model):
     """A person. ``id`` is the subject (``sub``): random, opaque, never reused (JWT-12).
 
-    ``fields`` are the values of the portal's own registration fields. ``erase_at``: the person asked for deletion,
-    and can take that back until then (PRIV-02).
+    ``fields`` are the values of the portal's own registration fields. ``updated_at``: when what apps are told of the
+    person last changed. ``erase_at``: the person asked for deletion, and can take that back until then (PRIV-02).
     """
 
     __tablename__ = "user"
@@ -31,6 +31,7 @@ class User(Model):
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     terms_accepted_at: Mapped[datetime] = mapped_column(UTCDateTime)
     terms_version: Mapped[str] = mapped_column(String(64), server_default="")
+    updated_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     suspended_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     erase_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     fields: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
@@ -56,8 +57,9 @@ class Identifier(Model):
 class Registration(Model):
     """A proven address whose person has no user yet: one row, from however many devices it was proven.
 
-    ``secret_hash`` is the SHA-256 of the secret by which browsers open it, the same one for all of them. ``draft``:
-    what was good in a form that had a fault, until the registration is complete.
+    ``secret_hash`` is the SHA-256 of the secret by which browsers open it, the same one for all of them.
+    ``proven_at``: when the address was last proven. ``draft``: what was good in a form that had a fault, until the
+    registration is complete.
     """
 
     __tablename__ = "registration"
@@ -79,6 +81,7 @@ class Registration(Model):
     secret_hash: Mapped[str | None] = mapped_column(String(64), unique=True)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)
     expires_at: Mapped[datetime] = mapped_column(UTCDateTime)
+    proven_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     completed_at: Mapped[datetime | None] = mapped_column(UTCDateTime)
     draft: Mapped[Any | None] = mapped_column(JSON(none_as_null=True))
 

@@ -68,7 +68,7 @@ def claims_of(
         "given_name": user.first_name,
         "family_name": user.last_name,
         "locale": user.locale,
-        "updated_at": int(user.created_at.timestamp()),
+        "updated_at": int((user.updated_at or user.created_at).timestamp()),
         "email": user.email,
         # An address or number is kept only once it was proven by a code (OP-41).
         "email_verified": True if user.email else None,

@@ -169,6 +169,7 @@ class UndoService:
         connection.execute(sql.DEMOTE, given)
         claim(connection, change.destination, change.user_id, account, rank=0, verified_at=change.former_verified_at)
         connection.execute(sql.CLOSE_CHANGES_SINCE, given | {"since": change.changed_at, "now": now})
+        connection.execute(sql.TOUCH, {"given_user": change.user_id, "now": now})
         actor = Actor.of(caller)
         self._open_sessions.end_all_within(connection, change.user_id, actor)
         facts = {"channel": change.channel, "removed": len(removed)}

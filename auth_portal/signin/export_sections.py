@@ -76,7 +76,10 @@ _TIMES_OF_SESSION = (
 )
 SECTIONS: Mapping[str, Section] = {
     "profile": Section(
-        (User.id, User.first_name, User.last_name, User.locale, User.created_at, User.suspended_at, User.fields),
+        (
+            *(User.id, User.first_name, User.last_name, User.locale, User.fields),
+            *(User.created_at, User.updated_at, User.suspended_at),
+        ),
         User.created_at,
         _by(User.id),
     ),
@@ -102,12 +105,8 @@ SECTIONS: Mapping[str, Section] = {
     ),
     "registrations": Section(
         (
-            Registration.channel,
-            Registration.destination,
-            Registration.draft,
-            Registration.created_at,
-            Registration.expires_at,
-            Registration.completed_at,
+            *(Registration.channel, Registration.destination, Registration.draft, Registration.created_at),
+            *(Registration.proven_at, Registration.expires_at, Registration.completed_at),
         ),
         Registration.created_at,
         lambda _user_id, destinations: [registrations_of(destinations)],

@@ -8,7 +8,7 @@ from __future__ import annotations
 from sqlalchemy import and_, bindparam, delete, exists, insert, or_, select, update
 from sqlalchemy.orm import aliased
 
-from auth_portal.models import Identifier, IdentifierChange
+from auth_portal.models import Identifier, IdentifierChange, User
 
 _OF_USER = Identifier.user_id == bindparam("given_user")
 _THIS = and_(_OF_USER, Identifier.channel == bindparam("given_channel"), Identifier.value == bindparam("given_value"))
@@ -19,6 +19,10 @@ OF_USER = (
 )
 REMOVE = delete(Identifier).where(_THIS)
 SET_RANK = update(Identifier).where(_THIS).values(rank=bindparam("new_rank"))
+
+LOCK_USER = select(User.id).where(User.id == bindparam("given_user")).with_for_update(key_share=True)
+TOUCH = update(User).where(User.id == bindparam("given_user")).values(updated_at=bindparam("now"))
+"""What apps are told of the person changed."""
 
 _main = aliased(Identifier)
 PROMOTE = (

@@ -162,6 +162,8 @@ class IdentifierService:
         with self._engine.begin() as connection:
             for account in sorted((session.user.id, *accounts)):
                 lock_ledger(connection, account, now)
+            # Before the session, as whoever suspends the person does: neither waits for the other forever.
+            connection.execute(sql.LOCK_USER, {"given_user": session.user.id})
             if not lock_live(connection, session.id, now):
                 raise Unauthenticated
             bucket = self._limits.bucket("address-changes", session.user.id, _CHANGES_A_DAY, _DAY_S)
@@ -235,6 +237,7 @@ class IdentifierService:
 
     @staticmethod
     def _record(connection: Connection, kind: EventKind, session: LiveSession, caller: Caller, channel: str) -> None:
+        connection.execute(sql.TOUCH, {"given_user": session.user.id, "now": utcnow()})
         facts = {"channel": channel}
         record(connection, kind, Actor.of(caller), session.user.id, session_id=session.id, facts=facts)
 

@@ -85,12 +85,14 @@ class RegistrationService:
             "secret_hash": digest(self._keyring.registration_secrets(new_id)[0]),
             "created_at": now,
             "expires_at": now + self._ttl,
+            "proven_at": now,
             "completed_at": None,
             "draft": None,
         }
         begun = upsert(connection.dialect.name)(Registration).values(row)
         is_live = Registration.expires_at > now
         going_on = {name: case((is_live, getattr(Registration, name)), else_=begun.excluded[name]) for name in _LASTS}
+        going_on["proven_at"] = begun.excluded.proven_at
         open_one = begun.on_conflict_do_update(
             index_elements=["channel", "destination"], index_where=Registration.completed_at.is_(None), set_=going_on
         )
@@ -168,7 +170,9 @@ class RegistrationService:
                     raise self._refusal(connection, registration_id)
                 profile = self._make_user(connection, proof, person)
                 record(connection, "registered", Actor.of(caller), profile.id, facts={"channel": proof.channel})
-                return self._sessions.open_session(connection, profile, caller, proof.channel)
+                # A form that was completed hours after the code is no fresh sign-in (SES-15).
+                proven_at = proof.proven_at or proof.created_at
+                return self._sessions.open_session(connection, profile, caller, proof.channel, proven_at=proven_at)
         except IntegrityError as error:
             raise AlreadyRegistered from error
 
@@ -218,6 +222,6 @@ _COMPLETE = (
     update(Registration)
     .where(Registration.id == bindparam("given_id"), *_IS_LIVE)
     .values(completed_at=bindparam("now"), draft=null())
-    .returning(Registration.channel, Registration.destination, Registration.created_at)
+    .returning(Registration.channel, Registration.destination, Registration.created_at, Registration.proven_at)
 )
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))

@@ -29,6 +29,7 @@ from auth_portal.signin.tokens import PORTAL_CLIENT
 from auth_portal.signin.users import Profile, profile_of
 
 _MAX_SECRET = 128
+_NEW: dict[str, Any] = {"ended_at": None, "parent_id": None, "scope": None, "parameters": None, "is_offline": False}
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,17 +97,26 @@ class SessionService:
         """How often one person may be signed in at once (SES-14)."""
 
     def open_session(
-        self, connection: Connection, user: Profile, caller: Caller, channel: str, *, knows_browser: bool = False
+        self,
+        connection: Connection,
+        user: Profile,
+        caller: Caller,
+        channel: str,
+        *,
+        knows_browser: bool = False,
+        proven_at: datetime | None = None,
     ) -> OpenedSession:
         """Open a session in the caller's transaction; a browser gets a cookie, an API device a refresh token.
 
         ``channel``: how the code came. ``knows_browser``: it holds a device secret of this user already.
+        ``proven_at``: when the code was typed, if that was not just now.
         """
         now = utcnow()
+        proven_at = proven_at or now
         secret = secrets.token_urlsafe(32)
         session_id = secrets.token_hex(16)
         expires_at = now + (self._lifetimes.browser if caller.is_browser else self._lifetimes.family)
-        row = {
+        row = _NEW | {
             "id": session_id,
             "user_id": user.id,
             "secret_hash": digest(secret) if caller.is_browser else None,
@@ -115,14 +125,9 @@ class SessionService:
             "network": coarse_network(caller.network),
             "channel": channel,
             "created_at": now,
-            "authenticated_at": now,
+            "authenticated_at": proven_at,
             "last_seen_at": now,
             "expires_at": expires_at,
-            "ended_at": None,
-            "parent_id": None,
-            "scope": None,
-            "parameters": None,
-            "is_offline": False,
         }
         sql.INSERT_SESSION.run(connection, row)
         device_secret = None
@@ -130,7 +135,7 @@ class SessionService:
             store_token(connection, secret, session_id, now)
         elif not knows_browser:
             device_secret = remember_device(connection, user.id)
-        return OpenedSession(session_id, user, PORTAL_CLIENT, channel, now, expires_at, secret, device_secret)
+        return OpenedSession(session_id, user, PORTAL_CLIENT, channel, proven_at, expires_at, secret, device_secret)
 
     def make_room(self, connection: Connection, user_id: str, caller: Caller) -> None:
         """End what was not used for longest, where somebody is signed in as often as they may be (SES-14).
@@ -146,7 +151,7 @@ class SessionService:
         """Open a grant in the caller's transaction; its first refresh token, or its secret, where it has one."""
         now = utcnow()
         secret = secrets.token_urlsafe(32)
-        row = {
+        row = _NEW | {
             "id": draft.id,
             "user_id": draft.user_id,
             "secret_hash": digest(secret) if draft.has_secret else None,
@@ -158,7 +163,6 @@ class SessionService:
             "authenticated_at": draft.authenticated_at,
             "last_seen_at": now,
             "expires_at": now + draft.ttl,
-            "ended_at": None,
             "parent_id": draft.parent_id,
             "scope": draft.scope,
             "parameters": draft.parameters,

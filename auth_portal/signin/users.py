@@ -50,6 +50,7 @@ class Profile:
     locale: str
     created_at: datetime
     terms_version: str = ""
+    updated_at: datetime | None = None
     suspended_at: datetime | None = None
     erase_at: datetime | None = None
     fields: Mapping[str, Any] | None = None
@@ -217,7 +218,7 @@ class UserService:
                 return
             changes = differing(row, wanted | ({"fields": kept_values(row.fields, fields)} if fields else {}))
             if changes:
-                connection.execute(update(User).where(of_user).values(changes))
+                connection.execute(update(User).where(of_user).values(changes | {"updated_at": utcnow()}))
                 record(connection, "profile_changed", actor, user_id, facts={"fields": sorted(changes)})
 
     def accept_terms(self, user_id: str, version: str, actor: Actor) -> None:

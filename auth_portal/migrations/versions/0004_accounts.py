@@ -95,6 +95,7 @@ def upgrade() -> None:
                  OR (other.created_at = registration.created_at AND other.id > registration.id)))""")
     with op.batch_alter_table('registration', schema=None) as batch_op:
         batch_op.add_column(sa.Column('draft', sa.JSON(none_as_null=True), nullable=True))
+        batch_op.add_column(sa.Column('proven_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.create_index('ix_registration_open', ['channel', 'destination'], unique=True, sqlite_where=sa.text('completed_at IS NULL'), postgresql_where=sa.text('completed_at IS NULL'))
 
     with op.batch_alter_table('session', schema=None) as batch_op:
@@ -106,6 +107,7 @@ def upgrade() -> None:
     op.execute('UPDATE session SET created_at = authenticated_at')
     with op.batch_alter_table('user', schema=None) as batch_op:
         batch_op.add_column(sa.Column('terms_version', sa.String(length=64), server_default='', nullable=False))
+        batch_op.add_column(sa.Column('updated_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('erase_at', auth_portal.db.UTCDateTime(timezone=True), nullable=True))
         batch_op.add_column(sa.Column('fields', sa.JSON(none_as_null=True), nullable=True))
         batch_op.create_index(batch_op.f('ix_user_erase_at'), ['erase_at'], unique=False, sqlite_where=sa.text('erase_at IS NOT NULL'), postgresql_where=sa.text('erase_at IS NOT NULL'))
