@@ -87,7 +87,7 @@ class _Http:
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
-        self._tls = ssl.create_default_context()
+        self._tls = ssl.create_default_context() if gateway.is_https else None
         self._local = threading.local()
 
     def post(self, path: str, headers: dict[str, str], body: bytes, deadline: float) -> _Answer:

@@ -20,6 +20,7 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
+from auth_portal.delivery.compiled import CompiledOnce
 from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
@@ -67,6 +68,7 @@ _ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
 Variant = tuple[tuple[str, int | str], ...]
 """What a letter depends on beyond its facts, by name."""
 _GROUP = 4
+_COMPILED = CompiledOnce()
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 
 
@@ -198,6 +200,7 @@ def _environment(settings: Settings, locale: str, translations: NullTranslations
         undefined=StrictUndefined,
         auto_reload=False,
         extensions=["jinja2.ext.i18n"],
+        bytecode_cache=_COMPILED,
     )
     environment.install_gettext_translations(translations, newstyle=True)  # type: ignore[attr-defined]
     environment.globals |= {

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 from urllib.parse import SplitResult, urlencode, urlsplit
 
@@ -71,7 +71,11 @@ class Fetcher:
         self._private_networks = settings.private_networks
         self._step_timeout_s = step_timeout_s
         self._budget_s = budget_s
-        self._tls = ssl.create_default_context()
+
+    @cached_property
+    def _tls(self) -> ssl.SSLContext:
+        """Made when it is needed: reading the machine's authorities takes 20 ms."""
+        return ssl.create_default_context()
 
     def post_form(self, url: str, fields: Mapping[str, str]) -> int:
         """Post a form; the status of the answer, whose body nobody reads. Raises FetchFailed."""
