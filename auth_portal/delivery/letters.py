@@ -20,8 +20,8 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
-from auth_portal.delivery.compiled import CompiledOnce
 from auth_portal.delivery.colors import on_white
+from auth_portal.delivery.compiled import CompiledOnce
 from auth_portal.delivery.message import Message
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
