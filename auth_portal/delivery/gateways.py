@@ -93,8 +93,10 @@ class _Http:
     def post(self, path: str, headers: dict[str, str], body: bytes, deadline: float) -> _Answer:
         """The answer to one request, which is sent once. Raises HandoverRefused."""
         line, left = self._line(), partial(_left, deadline)
+        is_asked = False
         try:
             line.open(left)
+            is_asked = True
             answer = line.ask(path, headers, body, left)
         except FAILURES as error:
             reason, is_slow = reason_of(error), isinstance(error, TIMEOUTS)
@@ -104,7 +106,7 @@ class _Http:
             reason, is_slow = "the answer is too long", False
         line.connection.close()
         # Not from within: the libraries' errors quote names and addresses.
-        raise HandoverRefused(reason, is_slow=is_slow)
+        raise HandoverRefused(reason, is_slow=is_slow, may_have_left=is_asked)
 
     def _line(self) -> _Line:
         line: _Line | None = getattr(self._local, "line", None)
