@@ -10,6 +10,7 @@ import base64
 import hmac
 import json
 import re
+import socket
 import ssl
 import threading
 import time
@@ -22,11 +23,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 from auth_portal.delivery.handover import Handover, HandoverRefused, Patience
 from auth_portal.delivery.texts import TextMessage
 from auth_portal.settings import Gateway
-from auth_portal.timed_http import FAILURES, TIMEOUTS, Left, TimedResponse, reason_of
+from auth_portal.timed_http import FAILURES, TIMEOUTS, Left, TimedResponse, look_up, reason_of
 
 MAX_ANSWER = 64 * 1024
 """Most bytes of an answer that are read."""
@@ -52,10 +54,34 @@ class _Answer:
         return found if isinstance(found, dict) else {}
 
 
+class _Dialled(HTTPConnection):
+    """A connection that is there in time, however many addresses the host has."""
+
+    left: Left
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first address that answers: each has half of the time that those before it left over."""
+        is_slow = False
+        for address in look_up(self.host, self.port, self.left()):
+            try:
+                sock = socket.create_connection((address, self.port), self.left() / 2)
+            except OSError as error:
+                is_slow |= isinstance(error, TimeoutError)
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(self.left())
+                return sock
+        raise TimeoutError if is_slow else NewConnectionError(self, "nobody listens")
+
+
+class _DialledTls(_Dialled, HTTPSConnection):
+    """The same over TLS."""
+
+
 class _Line:
     """A kept connection, of one thread."""
 
-    def __init__(self, connection: HTTPConnection) -> None:
+    def __init__(self, connection: _Dialled) -> None:
         self.connection = connection
         self.used_at = 0.0
         # A worker thread that ends leaves its connection behind.
@@ -66,8 +92,7 @@ class _Line:
         connection = self.connection
         if not connection.is_connected or time.monotonic() - self.used_at > _IDLE_S:
             connection.close()
-            # A name may have an address at which nobody answers: then there is time for another one.
-            connection.timeout = left() / 2
+            connection.left = left
             connection.connect()
 
     def ask(self, path: str, headers: dict[str, str], body: bytes, left: Left) -> _Answer:
@@ -113,9 +138,9 @@ class _Http:
         if line is None:
             host, port = self._gateway.host, self._gateway.port
             if self._gateway.is_https:
-                line = _Line(HTTPSConnection(host, port, ssl_context=self._tls))
+                line = _Line(_DialledTls(host, port, ssl_context=self._tls))
             else:
-                line = _Line(HTTPConnection(host, port))
+                line = _Line(_Dialled(host, port))
             self._local.line = line
         return line
 
