@@ -117,6 +117,21 @@ def test_in_no_24_hours_more_leaves_than_the_ceiling(
     assert len(outboxes.sms.texts) == len(sent)
 
 
+@pytest.mark.parametrize("a_day", [1, 2, 3, 5, 7, 11])
+def test_a_ceiling_that_is_no_multiple_of_four_holds_too(
+    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller, a_day: int
+) -> None:
+    """OTP-19."""
+    app = make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=a_day, resend_after=0)
+    callers, numbers, sent = strangers(app, outboxes), elsewhere(), []
+    for minute in range(0, 36 * 60, 30):
+        while next(callers).send(next(numbers)).status_code == 201:
+            sent.append(minute)
+        clock.shift(30 * 60)
+    most = max(sum(start <= minute < start + 24 * 60 for minute in sent) for start in sent)
+    assert max(1, a_day - 1) <= most <= a_day
+
+
 def test_a_site_at_its_ceiling_still_sends_mail_and_says_when_it_texts_again(
     site: Flask, outboxes: Outboxes, clock: time_machine.Traveller
 ) -> None:
