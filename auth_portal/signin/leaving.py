@@ -31,7 +31,7 @@ from auth_portal.signin.belongings import destinations_of, reachable_of
 from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import lock_ledger
+from auth_portal.signin.limits import SendLimits, lock_ledger
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
 
@@ -87,13 +87,20 @@ class LeavingService:
     """Notes that somebody wants to be deleted, tells them, and takes it back."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, keyring: KeyRing, deliverer: LeavingDeliverer, later: Later
+        self,
+        engine: Engine,
+        settings: Settings,
+        keyring: KeyRing,
+        limits: SendLimits,
+        deliverer: LeavingDeliverer,
+        later: Later,
     ) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
         self._public_url = settings.public_url
         self.grace = settings.deletion_grace
         self._keyring = keyring
+        self._limits = limits
         self._deliverer = deliverer
         self._later = later
 
@@ -143,7 +150,14 @@ class LeavingService:
             return undo_deletion(connection, user_id, actor)
 
     def _tell(self, letter: LeavingLetter) -> None:
-        self._later(lambda: self._deliverer.send_account_deleted(letter))
+        def job() -> None:
+            if letter.destination.channel == "sms":
+                # It counts, and leaves beyond the limit too: it has the link (OTP-19).
+                with self._engine.begin() as connection:
+                    self._limits.try_spend_costs(connection, letter.destination, utcnow())
+            self._deliverer.send_account_deleted(letter)
+
+        self._later(job)
 
     @staticmethod
     def _pending_until(connection: Connection, user_id: str) -> datetime:
