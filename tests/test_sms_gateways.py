@@ -75,6 +75,21 @@ def test_an_answer_that_is_no_http_accepts_nothing(kind: str, raw: bytes, start:
 
 
 @EACH
+def test_an_answer_that_is_not_the_last_one_is_not_taken_for_it_and_the_last_not_for_the_next(
+    kind: str, start: Start
+) -> None:
+    """RFC 9110, section 15.2: one follows, here only after the next text was asked for."""
+    early = Reply(raw=b"HTTP/1.1 103 Early Hints\r\n\r\n", stays_open=True)
+    server = start(early, PROVIDERS[kind].accepts[0])
+    to = here(kind, server)
+    with pytest.raises(HandoverRefused) as caught:
+        send(to)
+    assert (str(caught.value), caught.value.may_have_left) == ("the answer is broken", True)
+    send(to)
+    assert server.connections == 2
+
+
+@EACH
 def test_a_gateway_that_hangs_up_is_not_asked_again(kind: str, start: Start) -> None:
     """MAIL-16: it may have taken the text. The same on a connection that was kept."""
     server = start(PROVIDERS[kind].accepts[0], Reply(hangs_up=True))

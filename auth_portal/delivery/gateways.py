@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hmac
+import http.client
 import json
 import re
 import socket
@@ -102,6 +103,9 @@ class _Line:
         connection.timeout = left()
         connection.request("POST", path, body, {"User-Agent": "auth-portal", **headers}, preload_content=False)
         with closing(connection.getresponse()) as response:
+            if response.status < 200:
+                # The real answer would follow; on a kept connection the next text's would be taken for it.
+                raise http.client.HTTPException
             answer = _Answer(response.status, response.read(MAX_ANSWER + 1, decode_content=False))
         self.used_at = time.monotonic()
         return answer
