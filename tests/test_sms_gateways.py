@@ -7,10 +7,7 @@ import gc
 import socket
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
 from urllib.parse import quote
 
 import pytest
@@ -19,7 +16,7 @@ from auth_portal.delivery.gateways import MAX_ANSWER, open_gateway
 from auth_portal.delivery.handover import HandoverRefused
 from auth_portal.settings import parse_gateway
 from tests.support.certificates import make_certificate
-from tests.support.ports import free_port
+from tests.support.ports import deaf_port, eight_addresses, free_port
 from tests.support.receiver import Reply
 from tests.texting import KEY, PROVIDERS, Start, gateway, here, refusal, send, start
 
@@ -108,34 +105,12 @@ def test_a_gateway_that_is_silent_is_given_up_in_time_and_not_asked_again(kind: 
     assert len(server.wait_for(1)) == 1
 
 
-@pytest.fixture
-def dead_port() -> Iterator[int]:
-    """A port of this machine that lets callers wait: its queue is full, and nobody takes one from it."""
-    with ExitStack() as stack:
-        busy = stack.enter_context(socket.socket())
-        busy.bind(("", 0))
-        busy.listen(0)
-        for _ in range(3):
-            waiting = stack.enter_context(socket.socket())
-            waiting.setblocking(False)
-            waiting.connect_ex(("127.0.0.1", busy.getsockname()[1]))
-        yield busy.getsockname()[1]
-
-
-def test_however_many_addresses_nobody_answers_at_it_is_given_up_in_time(
-    dead_port: int, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_however_many_addresses_nobody_answers_at_it_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """MAIL-16: providers have eight of them."""
-    real = socket.getaddrinfo
-
-    def look_up(host: str, *args: Any, **options: Any) -> Any:
-        found = [f"127.0.0.{last}" for last in range(1, 9)] if host == "localhost" else [host]
-        return [entry for address in found for entry in real(address, *args, **options)]
-
-    monkeypatch.setattr(socket, "getaddrinfo", look_up)
+    monkeypatch.setattr(socket, "getaddrinfo", eight_addresses(socket.getaddrinfo))
     began = time.monotonic()
-    with pytest.raises(HandoverRefused) as caught:
-        send(gateway("webhook", f"localhost:{dead_port}"), budget_s=0.6)
+    with deaf_port() as port, pytest.raises(HandoverRefused) as caught:
+        send(gateway("webhook", f"localhost:{port}"), budget_s=0.6)
     assert time.monotonic() - began < 1.2
     assert (str(caught.value), caught.value.is_slow, caught.value.may_have_left) == ("no answer in time", True, False)
 
