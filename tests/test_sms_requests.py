@@ -59,7 +59,12 @@ def test_the_gateway_of_the_tests_takes_only_what_is_signed(sms: SmsSink) -> Non
 
 
 @pytest.mark.parametrize(
-    ("sender", "name"), [("+15550001111", "From"), ("MG" + "0f" * 16, "MessagingServiceSid"), ("PORTAL", "From")]
+    ("sender", "name"),
+    [
+        ("+15550001111", "From"),
+        ("MG" + "0f" * 16, "MessagingServiceSid"),
+        *((name, "From") for name in ("PORTAL", "MGROS", "MG")),
+    ],
 )
 def test_twilio_is_asked_as_it_documents(sender: str, name: str, start: Start) -> None:
     server, message = start(PROVIDERS["twilio"].accepts[0]), text_message("Kod: 0471 & ü\n\n@portal.example #0471")

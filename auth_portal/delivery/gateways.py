@@ -37,6 +37,8 @@ _IDLE_S = 30.0
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_VALIDITY_S = 36_000
+_SERVICE = re.compile(r"MG[0-9a-f]{32}", re.IGNORECASE)
+"""The id of a messaging service; names of senders may begin like one."""
 _TURKISH = "+90"
 
 
@@ -193,7 +195,7 @@ class Twilio(_HttpGateway):
     def _try(self, message: TextMessage, deadline: float) -> None:
         sender = self._gateway.sender
         fields = {"To": message.to, "Body": message.text}
-        fields["MessagingServiceSid" if sender.startswith("MG") else "From"] = sender
+        fields["MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From"] = sender
         if message.lives_for_s is not None:
             # What waits for longer in their queue is dropped: no code arrives that is over.
             fields["ValidityPeriod"] = str(min(max(message.lives_for_s, 1), _LONGEST_VALIDITY_S))
