@@ -32,6 +32,7 @@ from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
 from auth_portal.signin.limits import SendLimits, lock_ledger
+from auth_portal.signin.proven import is_reachable
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
 
@@ -97,7 +98,7 @@ class LeavingService:
     ) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
-        self._public_url = settings.public_url
+        self._settings = settings
         self.grace = settings.deletion_grace
         self._keyring = keyring
         self._limits = limits
@@ -117,8 +118,8 @@ class LeavingService:
             locale = close_account(connection, user_id, erase_at, actor)
             if locale is None:
                 return self._pending_until(connection, user_id)
-            told = reachable_of(connection, user_id, now)
-        link = f"{self._public_url}/account/restore/{restore_token(self._keyring, user_id, erase_at)}"
+            told = [one for one in reachable_of(connection, user_id, now) if is_reachable(self._settings, one)]
+        link = f"{self._settings.public_url}/account/restore/{restore_token(self._keyring, user_id, erase_at)}"
         for destination in told:
             self._tell(LeavingLetter(destination, now, locale, *(None, None) if at_once else (erase_at, link)))
         return erase_at
