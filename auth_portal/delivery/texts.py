@@ -168,7 +168,7 @@ class Texts:
         return self._translations[self._locale(wish)]
 
     def _first_that_fits(self, name: str, wordings: Sequence[Sequence[str]], end: str) -> str:
-        """The name and the first wording that fit one message with this end. The shortest, where none does.
+        """The name and the first wording that fit one message with this end; where none does, the fewest messages.
 
         A long name is cut before the words get fewer than the second wording's: these hold the warning. It is
         cut before the first wording's where that is the only one.
@@ -178,7 +178,8 @@ class Texts:
         names = (full, _cut(full), "")
         drafts = [(full, wordings[0]), *((name, words) for words in wordings[1:] or wordings for name in names)]
         texts = [f"{name}: {' '.join(words)}{end}" if name else f"{' '.join(words)}{end}" for name, words in drafts]
-        return next((text for text in texts if parts(text, _OPERATOR_MARK) == 1), texts[-1])
+        fitting = (text for text in texts if parts(text, _OPERATOR_MARK) == 1)
+        return next(fitting, None) or min(texts, key=lambda text: parts(text, _OPERATOR_MARK))
 
 
 def _in_letters_of(words: str, name: str) -> str:

@@ -35,5 +35,5 @@ def of_channel(own: Iterable[Proven], channel: str) -> list[Proven]:
 
 
 def is_reachable(settings: Settings, destination: Destination) -> bool:
-    """Whether this portal sends there: a number is of no use without a gateway, nor where it is not served any more."""
+    """Whether this portal sends there: a number is of no use without a gateway, nor where it is not served now."""
     return destination.channel == "email" or (settings.has_sms and is_served(destination.value, settings))
