@@ -35,7 +35,8 @@ def send_code(session: LiveSession) -> Response:
     choices = _choices(session.user)
     destination = next((choice for choice in choices if choice.channel == request.form.get("channel")), choices[0])
     if not is_reachable(services().settings, destination):
-        return _page(session, fault=gettext("This %(reason)s.", reason=gettext(REASONS["not_served"])), status=400)
+        reason = REASONS["not_served"]
+        return _page(session, fault=gettext("This %(reason)s.", reason=gettext(reason)), status=400)
     try:
         sent = services().otp.send_code(destination, this_caller(), choose_locale())
         g.code_length = sent.code_length
