@@ -170,11 +170,15 @@ class TooManyRequests(PortalError):
 
 
 class DeliveryFailed(PortalError):
-    """No relay or gateway of the ``channel`` accepted the letter; it was not sent."""
+    """No relay or gateway of the ``channel`` said that it accepted the letter.
 
-    def __init__(self, *, channel: str) -> None:
+    ``may_have_left``: one of them was asked and did not answer, so that it may have to be paid for.
+    """
+
+    def __init__(self, *, channel: str, may_have_left: bool = False) -> None:
         super().__init__(f"{channel} not accepted")
         self.channel = channel
+        self.may_have_left = may_have_left
 
 
 class DatabaseUnavailable(PortalError):

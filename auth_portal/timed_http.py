@@ -1,6 +1,7 @@
-"""Answers over HTTP that are read against one deadline, and why there was none in words that quote nothing.
+"""Names that are looked up and answers over HTTP that are read in time, and why there was none in words that quote
+nothing.
 
-Knows no address: whoever asks has connected by itself.
+Knows no address: whoever asks connects by itself.
 """
 
 from __future__ import annotations
@@ -8,9 +9,12 @@ from __future__ import annotations
 import http.client
 import io
 import logging
+import queue
 import socket
 import ssl
+import threading
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from urllib3.exceptions import HTTPError, NewConnectionError
@@ -27,6 +31,27 @@ FAILURES = (OSError, HTTPError, http.client.HTTPException, ValueError)
 
 TIMEOUTS = (TimeoutError, Urllib3TimeoutError)
 """What it raises where the time is over."""
+
+
+def look_up(host: str, port: int, timeout_s: float) -> list[str]:
+    """The addresses of a name, in the system's order, within the time that the system's resolver itself lacks; none
+    for a name that it does not know. Raises TimeoutError.
+    """
+    answers: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
+
+    def ask() -> None:
+        found: list[str] = []
+        with suppress(OSError, UnicodeError):
+            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+            found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
+        answers.put(found)
+
+    # Of its own and a daemon: a resolver that hangs must keep neither us nor the end of the process.
+    threading.Thread(target=ask, name="look-up", daemon=True).start()
+    try:
+        return answers.get(timeout=timeout_s)
+    except queue.Empty as error:
+        raise TimeoutError from error
 
 
 class _TimedReader(io.RawIOBase):

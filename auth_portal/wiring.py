@@ -133,7 +133,7 @@ def _people(ground: _Ground) -> dict[str, Any]:
         "identifiers": IdentifierService(engine, settings, keyring, limits, otp, guesses, notices),
         "undos": UndoService(engine, keyring, users, open_sessions, notices),
         "exports": ExportService(engine, settings),
-        "leaving": LeavingService(engine, settings, keyring, deliverer, later),
+        "leaving": LeavingService(engine, settings, keyring, limits, deliverer, later),
     }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -111,6 +112,24 @@ def test_an_acceptance_counts_for_what_the_page_was_about(portal: Portal) -> Non
         answer = later.post("/account/terms", {"version": version})
         assert answer.location == "/account/terms", version
     assert portal.events("terms_accepted") == []
+
+
+@pytest.mark.parametrize("before", ["", "1"])
+def test_who_registers_accepts_the_terms_that_the_page_was_about(
+    before: str, make_app: Made, outbox: MailSink
+) -> None:
+    """PRIV-08: nobody has accepted what came into force while the form was open."""
+    bob = BrowserDriver(make_app(terms_version=before), outbox)
+    bob.get(bob.prove("bob@example.com").location)
+    shown = bob.hidden("version") or ""
+    bob = moved(bob, make_app(terms_version="2"), outbox)
+    bob.get("/register")
+    answer = bob.post("/register", {**NAMES, "version": shown})
+    assert (answer.status_code, bob.error("terms")[:22]) == (400, TERMS)
+    assert (bob.value("first_name"), bob.hidden("version")) == ("Ada", "2")
+    assert not re.search(r'name="terms"[^>]*checked', bob.page)
+    assert bob.post("/register", {**NAMES, "version": "2"}).location == "/account"
+    assert bob.follow(bob.get("/account/terms")).status_code == 200
 
 
 def test_the_button_needs_its_token_and_a_session(portal: Portal, outbox: MailSink) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 
@@ -10,6 +12,7 @@ import pytest
 from flask import Flask
 
 from auth_portal.db import utcnow
+from auth_portal.delivery import deliverer
 from auth_portal.delivery.deliverer import LetterDeliverer, MailChannel
 from auth_portal.delivery.letters import Letters
 from auth_portal.delivery.relays import SmtpRelay
@@ -20,6 +23,7 @@ from auth_portal.signin.callers import Caller
 from auth_portal.signin.otp import CodeLetter
 from tests.conftest import settings_for
 from tests.support import smtp_session
+from tests.support.ports import deaf_port, eight_addresses
 from tests.support.smtp import Fault, MailSink, Tls
 
 TO = "ada@example.com"
@@ -39,7 +43,7 @@ def sender(*urls: str, **overrides: object) -> Send:
     """A deliverer for relays, wired as the portal does: ``send(to=…, code=…, locale=…)``."""
     settings = settings_for("sqlite:////nowhere/portal.db", ",".join(urls), **overrides)
     relays = [SmtpRelay(parse_relay(url), settings.public_host) for url in settings.mail_url]
-    deliverer, app = LetterDeliverer(MailChannel(Letters(settings), relays)), Flask(__name__)
+    letters, app = LetterDeliverer(MailChannel(Letters(settings), relays)), Flask(__name__)
 
     def send(to: str = TO, code: str = "0471", locale: str = "en") -> None:
         letter = CodeLetter(
@@ -53,7 +57,7 @@ def sender(*urls: str, **overrides: object) -> Send:
             "https://portal.example/stop",
         )
         with app.app_context():
-            deliverer.send_code(letter)
+            letters.send_code(letter)
 
     return send
 
@@ -70,6 +74,20 @@ def test_a_thread_keeps_its_connection_over_many_letters(make_relay: Callable[..
     other.start()
     other.join()
     assert (relay.connections, len(relay.sent_to(TO))) == (2, 6)
+
+
+def test_however_many_addresses_nobody_answers_at_a_relay_is_given_up_in_time(
+    make_relay: Callable[..., MailSink], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """MAIL-16; the next relay still has its time."""
+    monkeypatch.setattr(socket, "getaddrinfo", eight_addresses(socket.getaddrinfo))
+    monkeypatch.setattr(deliverer, "RELAY_BUDGET_S", 0.6)
+    relay = make_relay()
+    began = time.monotonic()
+    with deaf_port() as port:
+        sender(f"smtp://localhost:{port}", relay.url)()
+    assert time.monotonic() - began < 1.2
+    assert len(relay.sent_to(TO)) == 1
 
 
 def _restart(relay: MailSink) -> None:

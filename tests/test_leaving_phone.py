@@ -8,10 +8,10 @@ import time_machine
 from flask import Flask
 
 from auth_portal.signin import retention
-from tests.conftest import services_of
+from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, outcome
 from tests.leaving import WEEK, every_value, found_in
-from tests.phoning import ADA, NUMBER, api, app, browser, register_both
+from tests.phoning import ADA, NUMBER, STRANGER, api, app, browser, register_both
 from tests.support.outboxes import Outboxes
 
 __all__ = ["api", "app", "browser"]
@@ -45,6 +45,23 @@ def test_who_has_an_address_costs_no_text_message(app: Flask, api: ApiDriver, ou
     delete(app, api, token)
     assert len(outboxes.sent_to(ADA)) == 1
     assert outboxes.sent_to(NUMBER) == []
+
+
+def test_what_tells_of_a_deletion_counts_as_what_it_costs_and_leaves_beyond_the_limit_too(
+    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller
+) -> None:
+    """OTP-19, OTP-31: it has the link; nobody gets there without a code, which was counted before."""
+    app = make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=8)
+    api, other = ApiDriver(app, outboxes), ApiDriver(app, outboxes, "203.0.113.9")
+    delete(app, api, api.register(NUMBER)["accessToken"])
+    assert outcome(other.send(STRANGER)) == (429, "too_many_requests"), "two leave at once"
+    assert len(outboxes.sms.texts) == 2
+
+    clock.shift(86_400)
+    app = make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=4)
+    api = ApiDriver(app, outboxes, "203.0.113.7")
+    delete(app, api, api.at("203.0.113.9").register(STRANGER)["accessToken"])
+    assert _LINK.search(outboxes.sms.sent_to(STRANGER)[-1].text)
 
 
 def test_a_right_code_to_the_number_opens_nothing_either(

@@ -8,6 +8,7 @@ import pytest
 import time_machine
 from flask import Flask
 
+from auth_portal.signin.events import OPERATOR
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, wrong_code
 from tests.phoning import ADA, NUMBER, SPELLED, api, app, browser, give_number, register_both
@@ -259,6 +260,26 @@ def test_before_something_sensitive_a_code_may_come_either_way_and_a_full_limit_
     assert int(answer.headers["Retry-After"]) > 0
     assert ADA in browser.page
     assert browser.post("/account/confirm", {"channel": "email"}).location == "/login/code"
+
+
+def test_a_number_that_is_not_served_any_more_is_sent_nothing_by_any_door(
+    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller
+) -> None:
+    """OTP-19: whoever proved numbers abroad while texts went there has no way to have more of them sent."""
+    before = make_app(sms_url=outboxes.sms.setting)
+    browser = BrowserDriver(before, outboxes)
+    browser.register(NUMBER)
+    narrow = make_app(sms_url=outboxes.sms.setting, sms_destinations="DE")
+    narrowed = BrowserDriver(narrow, outboxes)
+    narrowed.client.set_cookie("portal-session", browser.cookie("portal-session") or "")
+    clock.shift(11 * 60)
+    outboxes.clear()
+    narrowed.get("/account/confirm")
+    assert narrowed.post("/account/confirm", {"channel": "sms"}).status_code == 400
+    assert "This is a number to which we send no text messages." in narrowed.page
+    services_of(narrow).leaving.request(services_of(narrow).users.newest(1)[0].id, OPERATOR)
+    services_of(narrow).background.wait()
+    assert outboxes.sms.texts == []
 
 
 def test_two_tabs_may_wait_for_a_text_and_a_letter(

@@ -309,6 +309,23 @@ def test_a_registration_survives_another_secret_key(
     assert phone.post("/register", NAMES).location == "/account"
 
 
+def test_no_registration_is_completed_once_sign_up_is_closed(make_app: Made, outbox: MailSink) -> None:
+    """Contract, section 1 (SIGNUP): as with a code that was sent before."""
+    before = make_app()
+    begun = at_registration(BrowserDriver(before, outbox))
+    token = ApiDriver(before, outbox, "203.0.113.9").proven("bob@example.com")["registrationToken"]
+    closed = make_app(signup="closed")
+    later = moved(begun, closed, outbox)
+    later.page = begun.page
+    assert later.post("/register", NAMES).location == "/login"
+    assert later.get("/register").location == "/login"
+    later.get("/login")
+    assert OFFER not in later.page
+    answer = ApiDriver(closed, outbox).post("complete-registration", JSON_NAMES, token=token)
+    assert outcome(answer) == (401, "unauthorized")
+    assert moved(begun, make_app(), outbox).get("/register").status_code == 200, "open again, it goes on"
+
+
 def test_a_registration_survives_a_restart(make_app: Made, outbox: MailSink) -> None:
     browser = at_registration(BrowserDriver(make_app(), outbox))
     later = moved(browser, make_app(), outbox)

@@ -6,15 +6,17 @@ import base64
 import gc
 import socket
 import threading
+import time
 from pathlib import Path
 from urllib.parse import quote
 
 import pytest
 
 from auth_portal.delivery.gateways import MAX_ANSWER, open_gateway
+from auth_portal.delivery.handover import HandoverRefused
 from auth_portal.settings import parse_gateway
 from tests.support.certificates import make_certificate
-from tests.support.ports import free_port
+from tests.support.ports import deaf_port, eight_addresses, free_port
 from tests.support.receiver import Reply
 from tests.texting import KEY, PROVIDERS, Start, gateway, here, refusal, send, start
 
@@ -70,6 +72,21 @@ def test_an_answer_that_is_no_http_accepts_nothing(kind: str, raw: bytes, start:
 
 
 @EACH
+def test_an_answer_that_is_not_the_last_one_is_not_taken_for_it_and_the_last_not_for_the_next(
+    kind: str, start: Start
+) -> None:
+    """RFC 9110, section 15.2: one follows, here only after the next text was asked for."""
+    early = Reply(raw=b"HTTP/1.1 103 Early Hints\r\n\r\n", stays_open=True)
+    server = start(early, PROVIDERS[kind].accepts[0])
+    to = here(kind, server)
+    with pytest.raises(HandoverRefused) as caught:
+        send(to)
+    assert (str(caught.value), caught.value.may_have_left) == ("the answer is broken", True)
+    send(to)
+    assert server.connections == 2
+
+
+@EACH
 def test_a_gateway_that_hangs_up_is_not_asked_again(kind: str, start: Start) -> None:
     """MAIL-16: it may have taken the text. The same on a connection that was kept."""
     server = start(PROVIDERS[kind].accepts[0], Reply(hangs_up=True))
@@ -86,6 +103,26 @@ def test_a_gateway_that_is_silent_is_given_up_in_time_and_not_asked_again(kind: 
     server.hold()
     assert refusal(here(kind, server), budget_s=0.2) == "no answer in time"
     assert len(server.wait_for(1)) == 1
+
+
+def test_however_many_addresses_nobody_answers_at_it_is_given_up_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MAIL-16: providers have eight of them."""
+    monkeypatch.setattr(socket, "getaddrinfo", eight_addresses(socket.getaddrinfo))
+    began = time.monotonic()
+    with deaf_port() as port, pytest.raises(HandoverRefused) as caught:
+        send(gateway("webhook", f"localhost:{port}"), budget_s=0.6)
+    assert time.monotonic() - began < 1.2
+    assert (str(caught.value), caught.value.is_slow, caught.value.may_have_left) == ("no answer in time", True, False)
+
+
+def test_a_name_that_nobody_looks_up_in_time_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """MAIL-16: the system's own resolver waits for as long as it likes."""
+    answered = threading.Event()
+    monkeypatch.setattr(socket, "getaddrinfo", lambda *_args, **_options: [answered.wait(10)][:0])
+    began = time.monotonic()
+    assert refusal(gateway("webhook", "localhost:9"), budget_s=0.3) == "no answer in time"
+    answered.set()
+    assert time.monotonic() - began < 1
 
 
 @EACH

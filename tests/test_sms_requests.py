@@ -10,6 +10,7 @@ import pytest
 from auth_portal.delivery.gateways import open_gateway, signed
 from auth_portal.delivery.texts import TextMessage
 from auth_portal.settings import parse_gateway
+from auth_portal.settings.gateway import MalformedGateway
 from tests.support.receiver import Reply
 from tests.support.sms import SmsSink, is_signed
 from tests.texting import KEY, NUMBER, PROVIDERS, SID, Start, here, refusal, send, start, text_message
@@ -58,7 +59,12 @@ def test_the_gateway_of_the_tests_takes_only_what_is_signed(sms: SmsSink) -> Non
 
 
 @pytest.mark.parametrize(
-    ("sender", "name"), [("+15550001111", "From"), ("MG" + "0f" * 16, "MessagingServiceSid"), ("PORTAL", "From")]
+    ("sender", "name"),
+    [
+        ("+15550001111", "From"),
+        ("MG" + "0f" * 16, "MessagingServiceSid"),
+        *((name, "From") for name in ("PORTAL", "MGROS", "MG")),
+    ],
 )
 def test_twilio_is_asked_as_it_documents(sender: str, name: str, start: Start) -> None:
     server, message = start(PROVIDERS["twilio"].accepts[0]), text_message("Kod: 0471 & ü\n\n@portal.example #0471")
@@ -102,6 +108,20 @@ def test_a_webhook_is_taken_apart(secret: str) -> None:
     gateway = parse_gateway(f"https+webhook://:{secret}MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw@sms.example:8443/in/sms?a=1")
     assert (gateway.kind, gateway.is_https, gateway.host, gateway.port) == ("webhook", True, "sms.example", 8443)
     assert (gateway.path, gateway.secret.hex()[:8]) == ("/in/sms?a=1", "31f290f6")
+
+
+@pytest.mark.parametrize(
+    ("url", "reason"),
+    [
+        ("https+webhook://:@sms.example/in", "has an empty secret"),
+        ("https+webhook://:whsec_@sms.example/in", "has a secret shorter than 16 bytes"),
+        ("https+webhook://sms.example/in#there", "has something behind its path"),
+    ],
+)
+def test_a_webhook_that_would_not_be_what_was_meant_is_refused(url: str, reason: str) -> None:
+    """OPS-01: a variable that is not set must not leave texts unsigned."""
+    with pytest.raises(MalformedGateway, match=reason):
+        parse_gateway(url)
 
 
 def test_a_provider_is_taken_apart() -> None:

@@ -12,11 +12,14 @@ from hypothesis import strategies as st
 from auth_portal.delivery.gsm import is_gsm, parts, plain
 from auth_portal.delivery.texts import TextMessage, Texts
 from auth_portal.settings import Settings
+from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.leaving import LeavingLetter
+from auth_portal.signin.notices import AddressLetter, NewsKind
 from auth_portal.signin.otp import AskingApp
 from tests.conftest import settings_for
 from tests.support.sms import code_in
-from tests.texting import NUMBER, code_letter, notice
+from tests.texting import FIREFOX, MOMENT, NUMBER, code_letter, notice
 
 LONG = "12345678901234567890"
 OPERATOR_MARK = " B002"
@@ -151,6 +154,34 @@ def test_a_notice_is_one_message_without_a_code(brand: str, locale: str, device:
         assert LONG not in message.text
 
 
+UNDO = f"https://portal.example/account/undo/{'0f' * 32}"
+RESTORE = f"https://portal.example/account/restore/{'Zm' * 24}"
+
+
+@IN_BOTH
+@pytest.mark.parametrize("month", range(1, 13))
+@pytest.mark.parametrize("brand", ["Auth Portal", "The Very Long and Winding Company of Very Long Names Limited"])
+def test_a_deletion_is_told_in_one_message(locale: str, month: int, brand: str) -> None:
+    """PRIV-03, MAIL-15: the names of months have letters that the alphabet lacks, too."""
+    letter = LeavingLetter(Destination("sms", NUMBER), MOMENT, locale, MOMENT.replace(month=month), RESTORE)
+    text = Texts(settings(brand_name=brand)).account_deleted(letter).text
+    assert is_one(text)
+    assert text.endswith(f" {RESTORE}")
+
+
+@IN_BOTH
+@pytest.mark.parametrize("brand", ["Auth Portal", "€" * 60])
+@pytest.mark.parametrize("kind", ["main_changed", "removed", "added", "restored"])
+def test_a_change_of_numbers_is_told_in_the_alphabet_with_the_room(kind: NewsKind, brand: str, locale: str) -> None:
+    """MAIL-15: one message, and two where it has a link."""
+    undo = UNDO if kind in ("main_changed", "removed") else None
+    letter = AddressLetter(Destination("sms", NUMBER), MOMENT, FIREFOX, locale, kind, "sms", "…33", "…66", undo)
+    text = Texts(settings(brand_name=brand)).address_news(letter).text
+    assert is_gsm(text)
+    assert parts(text + OPERATOR_MARK) == (2 if undo else 1)
+    assert text.endswith(f": {UNDO}") or undo is None
+
+
 def test_a_code_says_whose_it_is_and_for_what() -> None:
     """OTP-31: whoever adds a number is not told of a sign-in."""
     texts = Texts(settings())
@@ -188,10 +219,20 @@ def test_a_name_that_leaves_no_room_is_cut_before_the_warning_is() -> None:
     assert words_of(message) == f"The Very Long and: Your sign-in code is {LONG}. Never share it."
 
 
-@pytest.mark.parametrize("name", ["https://evil.example/x", "www.evil.example", "a@evil.example", "Booking.com"])
-def test_a_name_that_phones_would_make_a_link_of_is_taken_apart(name: str) -> None:
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("https://evil.example/x", "www.evil.example", "a@evil.example", "Booking.com"),
+        # Full stops, slashes and spaces that the GSM alphabet lacks become ones that it has, or nothing.
+        *("evil\uff0eexample", "evil\u2024example", "evil\u3002example", "evil.\u2028example"),
+        *("\u2100vil.\x1cexample", "evil.\u200bexample", "evil.\u2603example", "evil\ufe52example", "\uff20evil"),
+        "evil\uff0f\uff0fexample",
+    ],
+)
+@IN_BOTH
+def test_a_name_that_phones_would_make_a_link_of_is_taken_apart(name: str, locale: str) -> None:
     """MAIL-15."""
-    message = Texts(settings()).code(code_letter(app=AskingApp(name)))
+    message = Texts(settings()).code(code_letter(locale=locale, app=AskingApp(name)))
     assert not LINK.search(words_of(message))
 
 

@@ -68,7 +68,7 @@ class Channel(Generic[Written]):
 
     def hand_over(self, message: Written) -> None:
         """Return once one of them accepted it. Raises DeliveryFailed."""
-        end = time.monotonic() + SEND_BUDGET_S
+        end, may_have_left = time.monotonic() + SEND_BUDGET_S, False
         for place, relay in enumerate(self._relays, start=1):
             left = len(self._relays) - place + 1
             now = time.monotonic()
@@ -76,13 +76,14 @@ class Channel(Generic[Written]):
             try:
                 relay.hand_over(message, now + share)
             except HandoverRefused as refusal:
+                may_have_left |= refusal.may_have_left
                 _HANDOVERS.labels(self.name, place, "refused").inc()
                 log.warning(f"{self.relay}_refused", **{self.relay: place, "reason": str(refusal)})
             else:
                 _HANDOVERS.labels(self.name, place, "accepted").inc()
                 self._note(message, place)
                 return
-        raise DeliveryFailed(channel=self.name)
+        raise DeliveryFailed(channel=self.name, may_have_left=may_have_left)
 
     def _note(self, message: Written, place: int) -> None:
         """Note what a handover costs."""

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import base64
 import hmac
+import http.client
 import json
 import re
+import socket
 import ssl
 import threading
 import time
@@ -22,11 +24,12 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import NewConnectionError
 
 from auth_portal.delivery.handover import Handover, HandoverRefused, Patience
 from auth_portal.delivery.texts import TextMessage
 from auth_portal.settings import Gateway
-from auth_portal.timed_http import FAILURES, TIMEOUTS, Left, TimedResponse, reason_of
+from auth_portal.timed_http import FAILURES, TIMEOUTS, Left, TimedResponse, look_up, reason_of
 
 MAX_ANSWER = 64 * 1024
 """Most bytes of an answer that are read."""
@@ -34,6 +37,8 @@ _IDLE_S = 30.0
 _JSON = "application/json"
 _FORM = "application/x-www-form-urlencoded"
 _LONGEST_VALIDITY_S = 36_000
+_SERVICE = re.compile(r"MG[0-9a-f]{32}", re.IGNORECASE)
+"""The id of a messaging service; names of senders may begin like one."""
 _TURKISH = "+90"
 
 
@@ -52,10 +57,34 @@ class _Answer:
         return found if isinstance(found, dict) else {}
 
 
+class _Dialled(HTTPConnection):
+    """A connection that is there in time, however many addresses the host has."""
+
+    left: Left
+
+    def _new_conn(self) -> socket.socket:
+        """Connect to the first address that answers: each has half of the time that those before it left over."""
+        is_slow = False
+        for address in look_up(self.host, self.port, self.left()):
+            try:
+                sock = socket.create_connection((address, self.port), self.left() / 2)
+            except OSError as error:
+                is_slow |= isinstance(error, TimeoutError)
+            else:
+                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+                sock.settimeout(self.left())
+                return sock
+        raise TimeoutError if is_slow else NewConnectionError(self, "nobody listens")
+
+
+class _DialledTls(_Dialled, HTTPSConnection):
+    """The same over TLS."""
+
+
 class _Line:
     """A kept connection, of one thread."""
 
-    def __init__(self, connection: HTTPConnection) -> None:
+    def __init__(self, connection: _Dialled) -> None:
         self.connection = connection
         self.used_at = 0.0
         # A worker thread that ends leaves its connection behind.
@@ -66,8 +95,7 @@ class _Line:
         connection = self.connection
         if not connection.is_connected or time.monotonic() - self.used_at > _IDLE_S:
             connection.close()
-            # A name may have an address at which nobody answers: then there is time for another one.
-            connection.timeout = left() / 2
+            connection.left = left
             connection.connect()
 
     def ask(self, path: str, headers: dict[str, str], body: bytes, left: Left) -> _Answer:
@@ -77,6 +105,9 @@ class _Line:
         connection.timeout = left()
         connection.request("POST", path, body, {"User-Agent": "auth-portal", **headers}, preload_content=False)
         with closing(connection.getresponse()) as response:
+            if response.status < 200:
+                # The real answer would follow; on a kept connection the next text's would be taken for it.
+                raise http.client.HTTPException
             answer = _Answer(response.status, response.read(MAX_ANSWER + 1, decode_content=False))
         self.used_at = time.monotonic()
         return answer
@@ -93,8 +124,10 @@ class _Http:
     def post(self, path: str, headers: dict[str, str], body: bytes, deadline: float) -> _Answer:
         """The answer to one request, which is sent once. Raises HandoverRefused."""
         line, left = self._line(), partial(_left, deadline)
+        is_asked = False
         try:
             line.open(left)
+            is_asked = True
             answer = line.ask(path, headers, body, left)
         except FAILURES as error:
             reason, is_slow = reason_of(error), isinstance(error, TIMEOUTS)
@@ -104,16 +137,16 @@ class _Http:
             reason, is_slow = "the answer is too long", False
         line.connection.close()
         # Not from within: the libraries' errors quote names and addresses.
-        raise HandoverRefused(reason, is_slow=is_slow)
+        raise HandoverRefused(reason, is_slow=is_slow, may_have_left=is_asked)
 
     def _line(self) -> _Line:
         line: _Line | None = getattr(self._local, "line", None)
         if line is None:
             host, port = self._gateway.host, self._gateway.port
             if self._gateway.is_https:
-                line = _Line(HTTPSConnection(host, port, ssl_context=self._tls))
+                line = _Line(_DialledTls(host, port, ssl_context=self._tls))
             else:
-                line = _Line(HTTPConnection(host, port))
+                line = _Line(_Dialled(host, port))
             self._local.line = line
         return line
 
@@ -162,7 +195,7 @@ class Twilio(_HttpGateway):
     def _try(self, message: TextMessage, deadline: float) -> None:
         sender = self._gateway.sender
         fields = {"To": message.to, "Body": message.text}
-        fields["MessagingServiceSid" if sender.startswith("MG") else "From"] = sender
+        fields["MessagingServiceSid" if _SERVICE.fullmatch(sender) else "From"] = sender
         if message.lives_for_s is not None:
             # What waits for longer in their queue is dropped: no code arrives that is over.
             fields["ValidityPeriod"] = str(min(max(message.lives_for_s, 1), _LONGEST_VALIDITY_S))

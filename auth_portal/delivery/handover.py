@@ -22,12 +22,13 @@ Letter = TypeVar("Letter", contravariant=True)
 class HandoverRefused(Exception):
     """A relay or gateway did not accept the letter. Says how, never to whom: its own words name the person.
 
-    ``is_slow``: it had its time and did not answer.
+    ``is_slow``: it had its time and did not answer. ``may_have_left``: it was asked, and perhaps took the letter.
     """
 
-    def __init__(self, reason: str, *, is_slow: bool = False) -> None:
+    def __init__(self, reason: str, *, is_slow: bool = False, may_have_left: bool = False) -> None:
         super().__init__(reason)
         self.is_slow = is_slow
+        self.may_have_left = may_have_left
 
 
 class Handover(Protocol[Letter]):

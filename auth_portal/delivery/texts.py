@@ -3,7 +3,7 @@
 Each has a few wordings, from long to short; the first that fits into one message is sent (MAIL-15). They are written
 without letters that the GSM alphabet lacks, and names are too: see ``gsm.plain``. No text has a link, nor a name that
 a phone would make one of: nobody should learn to follow links of messages with codes. Only whoever just lost a number
-is sent one, to undo that: there may be no other way back for them (OTP-31).
+or asked for a deletion is sent one, to undo that: there may be no other way back for them (OTP-31, PRIV-03).
 """
 
 from __future__ import annotations
@@ -151,10 +151,9 @@ class Texts:
         say = self._language(letter.locale).gettext
         if letter.erase_at is None or letter.link is None:
             return self._notice(letter, "account_deleted", [say(_("Your account was deleted."))])
-        news = say(_("Your account will be deleted on %(day)s.")) % {
-            "day": _day(letter.erase_at, self._locale(letter.locale))
-        }
-        words = [news, say(_("To keep it:"))]
+        news = say(_("Your account will be deleted on %(day)s."))
+        day = _in_letters_of(news, _day(letter.erase_at, self._locale(letter.locale)))
+        words = [news % {"day": day}, say(_("To keep it:"))]
         text = self._first_that_fits(self._settings.brand_name, [words], f" {letter.link}")
         return TextMessage(letter.destination.value, text, "account_deleted")
 
@@ -169,15 +168,18 @@ class Texts:
         return self._translations[self._locale(wish)]
 
     def _first_that_fits(self, name: str, wordings: Sequence[Sequence[str]], end: str) -> str:
-        """The name and the first wording that fit one message with this end. The shortest, where none does.
+        """The name and the first wording that fit one message with this end; where none does, the fewest messages.
 
-        A long name is cut before the words get fewer than the second wording's: these hold the warning.
+        A long name is cut before the words get fewer than the second wording's: these hold the warning. It is
+        cut before the first wording's where that is the only one.
         """
-        full = _in_letters_of("".join(wordings[0]), _TEMPTS_PHONES.sub(" ", name))
+        # Taken apart last: in the other alphabet a full-width stop is a stop, and what was between letters is gone.
+        full = " ".join(_TEMPTS_PHONES.sub(" ", _in_letters_of("".join(wordings[0]), name)).split())
         names = (full, _cut(full), "")
-        drafts = [(full, wordings[0]), *((name, words) for words in wordings[1:] for name in names)]
+        drafts = [(full, wordings[0]), *((name, words) for words in wordings[1:] or wordings for name in names)]
         texts = [f"{name}: {' '.join(words)}{end}" if name else f"{' '.join(words)}{end}" for name, words in drafts]
-        return next((text for text in texts if parts(text, _OPERATOR_MARK) == 1), texts[-1])
+        fitting = (text for text in texts if parts(text, _OPERATOR_MARK) == 1)
+        return next(fitting, None) or min(texts, key=lambda text: parts(text, _OPERATOR_MARK))
 
 
 def _in_letters_of(words: str, name: str) -> str:

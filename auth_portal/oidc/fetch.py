@@ -9,14 +9,11 @@ from __future__ import annotations
 
 import ipaddress
 import json
-import queue
 import re
-import socket
 import ssl
-import threading
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from functools import cached_property, partial
 from typing import Any
@@ -26,7 +23,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import ConnectTimeoutError, NewConnectionError
 
 from auth_portal.settings import Settings
-from auth_portal.timed_http import FAILURES, Left, TimedResponse, reason_of
+from auth_portal.timed_http import FAILURES, Left, TimedResponse, look_up, reason_of
 
 STEP_TIMEOUT_S = 3.0
 """Time for looking a name up, for connecting, and for each wait for the other side to say something."""
@@ -211,22 +208,7 @@ def is_public(address: Address) -> bool:
 
 
 def _look_up(host: str, port: int, timeout_s: float) -> list[str]:
-    """The addresses of a name, in the system's order, within the time that the system's resolver itself lacks."""
-    answers: queue.SimpleQueue[list[str]] = queue.SimpleQueue()
-
-    def ask() -> None:
-        found: list[str] = []
-        with suppress(OSError, UnicodeError):
-            entries = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
-            found = list(dict.fromkeys(str(entry[4][0]) for entry in entries))
-        answers.put(found)
-
-    # Of its own and a daemon: a resolver that hangs must keep neither us nor the end of the process.
-    threading.Thread(target=ask, name="look-up", daemon=True).start()
-    try:
-        found = answers.get(timeout=timeout_s)
-    except queue.Empty as error:
-        raise TimeoutError from error
+    found = look_up(host, port, timeout_s)
     if not found:
         raise FetchFailed("the name is unknown")
     return found

@@ -55,6 +55,10 @@ def _read_webhook(parts: SplitResult) -> Gateway:
         raise MalformedGateway("may use http+webhook:// on a loopback host only")
     if parts.username:
         raise MalformedGateway("has a user: write the secret after a colon, https+webhook://:SECRET@host")
+    if parts.username is not None and not parts.password:
+        raise MalformedGateway("has an empty secret: without one, leave the colon out, too")
+    if parts.fragment:
+        raise MalformedGateway("has something behind its path")
     return Gateway(
         kind="webhook",
         is_https=is_https,

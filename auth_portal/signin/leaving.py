@@ -31,7 +31,8 @@ from auth_portal.signin.belongings import destinations_of, reachable_of
 from auth_portal.signin.endings import end_person
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
-from auth_portal.signin.limits import lock_ledger
+from auth_portal.signin.limits import SendLimits, lock_ledger
+from auth_portal.signin.proven import is_reachable
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{48}")
 
@@ -87,13 +88,20 @@ class LeavingService:
     """Notes that somebody wants to be deleted, tells them, and takes it back."""
 
     def __init__(
-        self, engine: Engine, settings: Settings, keyring: KeyRing, deliverer: LeavingDeliverer, later: Later
+        self,
+        engine: Engine,
+        settings: Settings,
+        keyring: KeyRing,
+        limits: SendLimits,
+        deliverer: LeavingDeliverer,
+        later: Later,
     ) -> None:
         self._engine = engine
         self._autocommit = autocommit(engine)
-        self._public_url = settings.public_url
+        self._settings = settings
         self.grace = settings.deletion_grace
         self._keyring = keyring
+        self._limits = limits
         self._deliverer = deliverer
         self._later = later
 
@@ -110,8 +118,8 @@ class LeavingService:
             locale = close_account(connection, user_id, erase_at, actor)
             if locale is None:
                 return self._pending_until(connection, user_id)
-            told = reachable_of(connection, user_id, now)
-        link = f"{self._public_url}/account/restore/{restore_token(self._keyring, user_id, erase_at)}"
+            told = [one for one in reachable_of(connection, user_id, now) if is_reachable(self._settings, one)]
+        link = f"{self._settings.public_url}/account/restore/{restore_token(self._keyring, user_id, erase_at)}"
         for destination in told:
             self._tell(LeavingLetter(destination, now, locale, *(None, None) if at_once else (erase_at, link)))
         return erase_at
@@ -143,7 +151,14 @@ class LeavingService:
             return undo_deletion(connection, user_id, actor)
 
     def _tell(self, letter: LeavingLetter) -> None:
-        self._later(lambda: self._deliverer.send_account_deleted(letter))
+        def job() -> None:
+            if letter.destination.channel == "sms":
+                # It counts, and leaves beyond the limit too: it has the link (OTP-19).
+                with self._engine.begin() as connection:
+                    self._limits.try_spend_costs(connection, letter.destination, utcnow())
+            self._deliverer.send_account_deleted(letter)
+
+        self._later(job)
 
     @staticmethod
     def _pending_until(connection: Connection, user_id: str) -> datetime:

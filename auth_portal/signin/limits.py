@@ -78,7 +78,7 @@ class SendLimits:
             "source-hour": (settings.sends_per_source_per_hour, _HOUR),
             SITE: (math.ceil(site / SITE_PARTS), _HOUR),
             _SMS_RANGE: (settings.sms_per_range_per_hour, _HOUR),
-            _SMS_SITE: (math.ceil(settings.sms_per_site_per_day / _SMS_BURST), _DAY // (_SMS_BURST - 1)),
+            _SMS_SITE: _ceiling(settings.sms_per_site_per_day),
         }
         self._quotas = {kind: quota for kind, quota in quotas.items() if quota[0] > 0}
         self._spend = {
@@ -225,6 +225,12 @@ class SendLimits:
         until = self.spent_until(connection, bucket) or milliseconds(now)
         wait_ms = until + bucket.increment - milliseconds(now) - bucket.window * 1000
         return max(1, math.ceil(wait_ms / 1000))
+
+
+def _ceiling(a_day: int) -> tuple[int, int]:
+    """How many at once, and in how many seconds these come back, so that no 24 hours have more than ``a_day``."""
+    at_once = max(1, a_day // _SMS_BURST) if a_day else 0
+    return at_once, math.ceil(_DAY * at_once / max(1, a_day - at_once))
 
 
 class _Alarm:

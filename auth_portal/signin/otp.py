@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine
 
 from auth_portal.background import Later
 from auth_portal.db import autocommit, utcnow
-from auth_portal.errors import ResendTooSoon
+from auth_portal.errors import DeliveryFailed, ResendTooSoon
 from auth_portal.settings import Settings
 from auth_portal.signin import challenges
 from auth_portal.signin.addresses import Destination
@@ -280,18 +280,18 @@ class OtpService:
                 self._deliverer.send_code(letter)
             else:
                 self._deliverer.send_no_account(letter)
-        except Exception:
-            # Whatever went wrong, the letter did not leave: the person must be able to try again at once.
-            self._withdraw(opened)
+        except Exception as error:
+            # Whatever went wrong, nobody took the letter: the person must be able to try again at once.
+            self._withdraw(opened, is_paid=isinstance(error, DeliveryFailed) and error.may_have_left)
             raise
 
-    def _withdraw(self, opened: _Opened) -> None:
-        """Take back what was not delivered: a retry is possible at once, an older letter's code lives on."""
+    def _withdraw(self, opened: _Opened, *, is_paid: bool) -> None:
+        """Take back what was not delivered, not what is paid: a retry is possible, an older code lives on."""
         challenge = opened.challenge
         with self._engine.begin() as connection:
             earlier = challenge.sent_at - self._settings.resend_after
             self._statements.withdraw(connection, challenge, earlier, utcnow())
-            self._limits.refund(connection, opened.buckets)
+            self._limits.refund(connection, [bucket for bucket in opened.buckets if not (is_paid and bucket.is_cost)])
 
     def _get_code(self, challenge: challenges.Challenge) -> str:
         code = derive_code(self._keyring, challenge.key_id, challenge.seed, challenge.code_length)

@@ -56,6 +56,15 @@ def parse_phone(text: str, settings: Settings, region: str | None = None, field:
     return Destination("sms", number.value)
 
 
+def is_served(value: str, settings: Settings) -> bool:
+    """Whether a number that was proven would be taken today: where texts go may have changed since (OTP-19)."""
+    try:
+        parse_phone(value, settings)
+    except InvalidInput:
+        return False
+    return True
+
+
 def range_of(value: str) -> str:
     """The ten thousand numbers that an E.164 number is one of: as many as a carrier hands out together (OTP-19)."""
     return value[:-_LAST_DIGITS]

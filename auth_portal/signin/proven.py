@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from auth_portal.settings import Settings
 from auth_portal.signin import identifier_sql as sql
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.phones import is_served
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,5 +35,5 @@ def of_channel(own: Iterable[Proven], channel: str) -> list[Proven]:
 
 
 def is_reachable(settings: Settings, destination: Destination) -> bool:
-    """Whether this portal can send there: a number is of no use where it has no gateway."""
-    return destination.channel == "email" or settings.has_sms
+    """Whether this portal sends there: a number is of no use without a gateway, nor where it is not served now."""
+    return destination.channel == "email" or (settings.has_sms and is_served(destination.value, settings))

@@ -68,6 +68,7 @@ class RegistrationService:
         self._keyring = keyring
         self._autocommit = autocommit(engine)
         self._ttl = settings.registration_ttl
+        self._is_closed = settings.signup == "closed"
         self._terms_version = settings.terms_version
         self._sessions = sessions
 
@@ -117,11 +118,11 @@ class RegistrationService:
     ) -> PendingRegistration | None:
         """Of the registrations that a browser's secrets are for, the one with this id, or the newest.
 
-        Not ``is_open``: of those that were completed, on whatever device.
+        Not ``is_open``: of those that were completed, on whatever device. While sign-up is closed none is open.
         """
         secrets = [secret for secret in secrets if 0 < len(secret) <= _MAX_SECRET]
         hashes = [digest(secret) for secret in secrets]
-        if not hashes:
+        if not hashes or (is_open and self._is_closed):
             return None
         with self._autocommit.connect() as connection:
             rows = connection.execute(_BY_SECRETS, {"hashes": hashes, "now": utcnow()}).all()
@@ -150,9 +151,11 @@ class RegistrationService:
     ) -> OpenedSession:
         """Make the user and sign in. Names are what ``parse_name`` gave, ``fields`` what ``parse_fields`` did.
 
-        Raises Unauthenticated for an unknown or expired registration, AlreadyRegistered where it was
-        completed or the address has a user by now.
+        Raises Unauthenticated for an unknown or expired registration and while sign-up is closed, AlreadyRegistered
+        where it was completed or the address has a user by now.
         """
+        if self._is_closed:
+            raise Unauthenticated
         now = utcnow()
         person = {
             "id": secrets.token_hex(16),

@@ -55,12 +55,15 @@ class CodeForm(FlaskForm):
 
 
 class RegisterForm(FlaskForm):
-    """Who the person is. ``registration`` says which address this page is about, should there be several tabs."""
+    """Who the person is. ``registration`` says which address this page is about, should there be several tabs, and
+    ``version`` which terms.
+    """
 
     first_name = StringField()
     last_name = StringField()
     terms = BooleanField()
     registration = HiddenField()
+    version = HiddenField()
 
 
 class ProfileForm(FlaskForm):

@@ -2,6 +2,9 @@
 
 import random
 import socket
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
 
 # Below the range from which systems take the ports of outgoing connections (Linux: from 32768). A port of
 # that range could be handed to somebody's connection while our server is stopped, and a client that keeps
@@ -22,3 +25,28 @@ def free_port() -> int:
                 continue
             return port
     raise OSError(f"no free port between {_LOWEST} and {_HIGHEST} on 127.0.0.1")
+
+
+@contextmanager
+def deaf_port() -> Iterator[int]:
+    """A port, at every loopback address, that lets callers wait: its queue is full, and nobody takes one from it."""
+    with ExitStack() as stack:
+        busy = stack.enter_context(socket.socket())
+        busy.bind(("", 0))
+        busy.listen(0)
+        port: int = busy.getsockname()[1]
+        for _ in range(3):
+            waiting = stack.enter_context(socket.socket())
+            waiting.setblocking(False)
+            waiting.connect_ex(("127.0.0.1", port))
+        yield port
+
+
+def eight_addresses(real: Callable[..., Any]) -> Callable[..., Any]:
+    """The system's resolver with eight loopback addresses for `localhost`."""
+
+    def look_up(host: str, *args: Any, **options: Any) -> Any:
+        found = [f"127.0.0.{last}" for last in range(1, 9)] if host == "localhost" else [host]
+        return [entry for address in found for entry in real(address, *args, **options)]
+
+    return look_up

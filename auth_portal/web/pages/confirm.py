@@ -7,10 +7,11 @@ from flask_babel import gettext
 
 from auth_portal.errors import DeliveryFailed, ResendTooSoon, TooManyRequests
 from auth_portal.signin.addresses import Destination
+from auth_portal.signin.proven import is_reachable
 from auth_portal.signin.recency import is_recent
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.users import Profile
-from auth_portal.web.errors import refusal_of, tell_limit
+from auth_portal.web.errors import REASONS, refusal_of, tell_limit
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.guard import for_signed_in
@@ -33,6 +34,9 @@ def send_code(session: LiveSession) -> Response:
     """Send the code; typing it leads on to where the person was going."""
     choices = _choices(session.user)
     destination = next((choice for choice in choices if choice.channel == request.form.get("channel")), choices[0])
+    if not is_reachable(services().settings, destination):
+        reason = REASONS["not_served"]
+        return _page(session, fault=gettext("This %(reason)s.", reason=gettext(reason)), status=400)
     try:
         sent = services().otp.send_code(destination, this_caller(), choose_locale())
         g.code_length = sent.code_length
@@ -56,8 +60,9 @@ def send_code(session: LiveSession) -> Response:
 def _choices(user: Profile) -> list[Destination]:
     """Where a code may go, the address first: it is the cheaper one and the harder one to take over."""
     found = [Destination("email", user.email)] if user.email else []
-    if user.phone and (services().settings.has_sms or not found):
-        found.append(Destination("sms", user.phone))
+    number = Destination("sms", user.phone) if user.phone else None
+    if number is not None and (is_reachable(services().settings, number) or not found):
+        found.append(number)
     return found
 
 

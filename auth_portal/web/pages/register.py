@@ -40,7 +40,8 @@ def register() -> Response:
     flow = find_flow_of(registration_id=pending.id)
     if flow is not None:
         services().pending.note_registration(flow.id, pending.id, pending.expires_at)
-    return _page(_form(registration=pending.id, data=pending.draft), pending)
+    terms_version = services().settings.terms_version
+    return _page(_form(registration=pending.id, version=terms_version, data=pending.draft), pending)
 
 
 @blueprint.post("")
@@ -57,6 +58,7 @@ def complete() -> Response:
         opened = registrations.complete(pending.id, **person, locale=choose_locale(), caller=this_caller())
     except InvalidInput as fault:
         show_faults(form, fault)
+        _ask_for_new_terms(form)
         registrations.keep_draft(pending.id, _draft(form))
         return _page(form, pending, status=400)
     except (AlreadyRegistered, Unauthenticated) as error:
@@ -79,10 +81,23 @@ def _person(form: FlaskForm) -> dict[str, Any]:
         first_name=lambda: parse_name(form["first_name"].data or "", "first_name"),
         last_name=lambda: parse_name(form["last_name"].data or "", "last_name"),
         fields=lambda: parse_fields(own_fields, own_values(form, own_fields)),
-        terms=lambda: check_accepted(form["terms"].data, "terms"),
+        terms=lambda: check_accepted(form["terms"].data and not _terms_moved(form), "terms"),
     )
     del person["terms"]
     return person
+
+
+def _terms_moved(form: FlaskForm) -> bool:
+    """Whether the page was about other terms than those that are in force by now."""
+    return form["version"].data not in (None, services().settings.terms_version)
+
+
+def _ask_for_new_terms(form: FlaskForm) -> None:
+    """Where the terms changed while the form was open, say so, and have them accepted anew."""
+    if _terms_moved(form):
+        read_them = gettext("Before you go on, please read them and say whether you accept them.")
+        form["terms"].errors = [f"{gettext('The terms have changed')}. {read_them}"]
+        form["terms"].data, form["version"].data = False, services().settings.terms_version
 
 
 def _draft(form: FlaskForm) -> dict[str, Any]:
