@@ -8,11 +8,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from auth_portal.signin.callers import Caller
 from tests.conftest import Made, services_of
-from tests.drivers import ApiDriver, BrowserDriver
+from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.owning import ADA, BOB, NEW, NEWER, Owner, events, undo_links
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
+from tests.test_leaving_races import held_before_commit, start_and_wait
 
 ROUNDS = 4
 
@@ -156,3 +158,22 @@ def test_an_undo_and_one_more_change_at_once_leave_the_former_address_only(
         ada.sign_in_again(ADA)
         assert ada.has() == [ADA]
         assert events(ada).count("address_restored") == number + 1
+
+
+def test_a_sign_in_that_was_under_way_with_what_an_undo_removes_is_out(
+    ada: Owner, app: Flask, outbox: MailSink
+) -> None:
+    """Whoever took the account typed a code at the very moment: its session ends with all others."""
+    ada.take(NEW)
+    services = services_of(app)
+    token = undo_links(outbox, ADA)[-1].rpartition("/")[2]
+    thief = ApiDriver(app, outbox, "203.0.113.9")
+    assert thief.send(NEW).status_code == 201
+    code = thief.code_sent_to(NEW)
+    with held_before_commit(services.engine, lambda: thief.login(NEW, code)) as answered:
+        undoing = start_and_wait(services.engine, lambda: services.undos.undo(token, Caller.api("198.51.100.7")))
+    undoing.join(30)
+    stolen = data_of(answered[0])["accessToken"]
+    assert outcome(thief.call("GET", "me", token=stolen)) == (401, "unauthorized")
+    ada.sign_in_again(ADA)
+    assert ada.has() == [ADA]
