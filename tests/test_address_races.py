@@ -177,3 +177,22 @@ def test_a_sign_in_that_was_under_way_with_what_an_undo_removes_is_out(
     assert outcome(thief.call("GET", "me", token=stolen)) == (401, "unauthorized")
     ada.sign_in_again(ADA)
     assert ada.has() == [ADA]
+
+
+def test_an_undo_and_a_stranger_who_adds_what_it_removes_do_not_wait_for_each_other(
+    ada: Owner, app: Flask, outbox: MailSink
+) -> None:
+    """Both are answered, and none of them by a refusal of the database."""
+    bob = Owner(ApiDriver(app, outbox), BOB)
+    for number in range(ROUNDS):
+        email = f"taken{number}@example.com"
+        ada.take(email)
+        ada.wait()
+        code = bob.code_for(email)
+        reader = BrowserDriver(app, outbox, "198.51.100.7")
+        path = undo_links(outbox, ADA)[-1]
+        reader.get(path)
+        statuses = at_once(verify(bob, email, code, keepFormer=True), pressed(reader, path))
+        assert (statuses[0], statuses[1] in (401, 409)) == (303, True)
+        ada.sign_in_again(ADA)
+        assert ada.has() == [ADA]
