@@ -9,11 +9,13 @@ import pytest
 from flask import Flask
 from sqlalchemy import text
 
+from auth_portal.signin.callers import Caller
 from tests.conftest import Made, services_of
-from tests.drivers import ApiDriver, BrowserDriver
+from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.owning import ADA, BOB, NEW, NEWER, Owner, events, undo_links
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
+from tests.test_leaving_races import held_before_commit, start_and_wait
 
 ROUNDS = 4
 
@@ -172,3 +174,41 @@ def test_a_change_and_a_suspension_at_once_do_not_wait_for_each_other(ada: Owner
             connection.execute(text(ended), {"id": ada.id})
         assert status.result() == 401
     assert owners(app, NEW) == []
+
+
+def test_a_sign_in_that_was_under_way_with_what_an_undo_removes_is_out(
+    ada: Owner, app: Flask, outbox: MailSink
+) -> None:
+    """Whoever took the account typed a code at the very moment: its session ends with all others."""
+    ada.take(NEW)
+    services = services_of(app)
+    token = undo_links(outbox, ADA)[-1].rpartition("/")[2]
+    thief = ApiDriver(app, outbox, "203.0.113.9")
+    assert thief.send(NEW).status_code == 201
+    code = thief.code_sent_to(NEW)
+    with held_before_commit(services.engine, lambda: thief.login(NEW, code)) as answered:
+        undoing = start_and_wait(services.engine, lambda: services.undos.undo(token, Caller.api("198.51.100.7")))
+    undoing.join(30)
+    stolen = data_of(answered[0])["accessToken"]
+    assert outcome(thief.call("GET", "me", token=stolen)) == (401, "unauthorized")
+    ada.sign_in_again(ADA)
+    assert ada.has() == [ADA]
+
+
+def test_an_undo_and_a_stranger_who_adds_what_it_removes_do_not_wait_for_each_other(
+    ada: Owner, app: Flask, outbox: MailSink
+) -> None:
+    """Both are answered, and none of them by a refusal of the database."""
+    bob = Owner(ApiDriver(app, outbox), BOB)
+    for number in range(ROUNDS):
+        email = f"taken{number}@example.com"
+        ada.take(email)
+        ada.wait()
+        code = bob.code_for(email)
+        reader = BrowserDriver(app, outbox, "198.51.100.7")
+        path = undo_links(outbox, ADA)[-1]
+        reader.get(path)
+        statuses = at_once(verify(bob, email, code, keepFormer=True), pressed(reader, path))
+        assert (statuses[0], statuses[1] in (401, 409)) == (303, True)
+        ada.sign_in_again(ADA)
+        assert ada.has() == [ADA]

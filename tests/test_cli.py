@@ -18,9 +18,10 @@ from flask import Flask
 from sqlalchemy import Pool, event, text
 
 from auth_portal.cli import portal
-from tests.conftest import NOW, environment, services_of
+from tests.conftest import NOW, Made, environment, services_of
 from tests.drivers import ApiDriver, outcome
-from tests.owning import NEW, Owner
+from tests.owning import NEW, PHONE, Owner
+from tests.support.outboxes import Outboxes
 from tests.support.portal import ROOT
 from tests.support.smtp import MailSink
 
@@ -228,6 +229,12 @@ def test_users_are_listed_newest_first_and_up_to_a_limit(
         clock.shift(1)
     rows = json_of(run("user", "list", "--json", "--limit", "2"))
     assert [row["email"] for row in rows] == ["three@example.com", "two@example.com"]
+
+
+def test_who_has_a_number_only_is_listed_by_it(make_app: Made, outboxes: Outboxes, run: Run) -> None:
+    ApiDriver(make_app(sms_url=outboxes.sms.setting), outboxes).register(PHONE)
+    (row,) = json_of(run("user", "list", "--json"))
+    assert (row["email"], row["phone"]) == (None, PHONE)
 
 
 def test_no_users_are_an_empty_list(run: Run) -> None:

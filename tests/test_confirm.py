@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import time_machine
 from flask import Flask
+from sqlalchemy import text
 
+from auth_portal.signin.callers import Caller
 from tests.conftest import Made, services_of
 from tests.drivers import BrowserDriver
 from tests.support.smtp import MailSink
@@ -130,3 +132,33 @@ def test_another_site_cannot_have_a_code_sent(app: Flask, outbox: MailSink, cloc
 def test_a_signed_out_browser_signs_in_first(make_app: Made, outbox: MailSink) -> None:
     browser = BrowserDriver(make_app(), outbox)
     assert browser.get(CONFIRM).location == "/login"
+
+
+def test_a_browser_that_signed_in_days_ago_can_prove_itself_again(
+    app: Flask, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """SES-15: the secret that binds codes to a browser lives a day, its session a month."""
+    browser = registered(app, outbox, clock)
+    clock.shift(2 * 86_400)
+    browser.client.delete_cookie("portal-browser")
+
+    assert browser.get("/account/export").location == CONFIRM
+    browser.get(CONFIRM)
+    assert browser.post(CONFIRM, {"channel": "email"}).location == "/login/code"
+    assert browser.get("/login/code").status_code == 200
+    assert browser.enter(browser.code_sent_to(ADA)).location == "/account/export"
+    assert browser.get("/account/export").status_code == 200
+
+
+def test_a_browser_without_its_secret_is_given_one_that_nobody_else_has(
+    app: Flask, outbox: MailSink, clock: time_machine.Traveller
+) -> None:
+    """OTP-06: all browsers without one would be the same caller."""
+    browser = registered(app, outbox, clock)
+    browser.client.delete_cookie("portal-browser")
+    browser.get(CONFIRM)
+    browser.post(CONFIRM, {"channel": "email"})
+    with services_of(app).engine.connect() as connection:
+        callers = connection.execute(text("SELECT caller FROM challenge")).scalars().all()
+    assert Caller.browser("", None).key not in callers
+    assert Caller.browser(browser.cookie("portal-browser") or "", None).key in callers

@@ -238,6 +238,14 @@ def test_nobody_takes_back_what_another_person_allowed(
     assert shop.userinfo(tokens["access_token"]).status_code == 200
 
 
+@pytest.mark.parametrize("client_id", ["portal", "no-such-app", "%00", "a%00b", "x" * 300])
+def test_taking_back_what_is_no_app_does_nothing(ada: BrowserDriver, client_id: str) -> None:
+    """SES-11: by the portal's own name it would sign the person out everywhere, without a code."""
+    ada.get("/account/apps")
+    assert ada.post(f"/account/apps/{client_id}/withdraw", {}).location == "/account/apps"
+    assert ada.get("/account/apps").status_code == 200
+
+
 def test_who_is_not_admitted_is_told_so_and_may_be_somebody_else(
     app: Flask, outbox: MailSink, ada: BrowserDriver
 ) -> None:

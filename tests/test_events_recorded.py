@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
+import time_machine
 from flask import Flask
 from sqlalchemy import select
 
@@ -85,6 +87,22 @@ def test_access_of_a_trusted_app_that_is_taken_back_is_recorded_and_of_no_app_is
     ada.post(f"/account/apps/{shop.id}/withdraw", {})
     ada.post("/account/apps/no-such-app/withdraw", {})
     assert [event.client_id for event in recorded(app, "app_withdrawn")] == [shop.id]
+
+
+def test_a_code_that_is_typed_again_is_recorded_of_the_session_that_goes_on(app: Flask, ada: BrowserDriver) -> None:
+    """OPS-02, SES-04: the session of the sign-in itself is no more."""
+    session = services_of(app).sessions.find_by_secret(ada.cookie("portal-session") or "")
+    assert session is not None
+    assert recorded(app, "reauthenticated") == []
+    visitor = ada.another_tab()
+    with time_machine.travel(utcnow() + timedelta(minutes=11)):
+        visitor.get("/account/confirm")
+        visitor.post("/account/confirm", {"channel": "email"})
+        visitor.get("/login/code")
+        assert visitor.enter(visitor.code_sent_to(ADA)).status_code == 303
+    (again,) = recorded(app, "reauthenticated")
+    assert (again.user_id, again.session_id, who(again)) == (user_id(app), session.id, HERE)
+    assert again.facts == {"channel": "email"}
 
 
 def test_of_many_withdrawals_at_once_one_is_recorded(app: Flask, ada: BrowserDriver) -> None:

@@ -230,3 +230,32 @@ def test_a_jump_costs_a_json_caller_at_most_a_refresh_or_a_new_code(
     refreshed = api.post("refresh-token", {"refreshToken": data_of(done)["refreshToken"]})
     assert outcome(refreshed) == RIGHT
     assert outcome(api.call("GET", "me", token=data_of(refreshed)["accessToken"])) == RIGHT
+
+
+def test_a_clock_that_was_set_back_makes_no_old_refresh_token_good_again(
+    api: ApiDriver, clock: time_machine.Traveller
+) -> None:
+    """REF-02, REF-03: a retry may come within ten seconds, not until the clock is where it was."""
+    first = api.register(ADA)["refreshToken"]
+    second = data_of(api.post("refresh-token", {"refreshToken": first}))["refreshToken"]
+    clock.shift(-5)
+    assert outcome(api.post("refresh-token", {"refreshToken": first})) == RIGHT, "two nodes are never quite as late"
+    clock.shift(-3_600)
+    assert outcome(api.post("refresh-token", {"refreshToken": first})) == (401, "unauthorized")
+    assert outcome(api.post("refresh-token", {"refreshToken": second})) == (401, "unauthorized")
+
+
+def test_a_clock_that_was_set_back_makes_no_proof_younger(
+    browser: BrowserDriver, clock: time_machine.Traveller
+) -> None:
+    """SES-15: ten minutes are not as many and an hour."""
+    browser.register(ADA)
+    clock.shift(-5)
+    assert browser.get("/account/delete").status_code == 200
+    clock.shift(-3_600)
+    assert browser.get("/account/delete").location == "/account/confirm"
+    browser.get("/account/confirm")
+    browser.post("/account/confirm", {"channel": "email"})
+    browser.get("/login/code")
+    assert browser.enter(browser.code_sent_to(ADA)).location == "/account/delete"
+    assert browser.get("/account/delete").status_code == 200

@@ -168,6 +168,7 @@ def _row(found: Profile) -> dict[str, Any]:
     return {
         "id": found.id,
         "email": found.email,
+        "phone": found.phone,
         "first_name": found.first_name,
         "last_name": found.last_name,
         "locale": found.locale,

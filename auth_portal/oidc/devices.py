@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine, bindparam, insert, select, update
 from auth_portal.db import AnyRow, autocommit, utcnow
 from auth_portal.models import DeviceCode as Row
 from auth_portal.oidc.clients import Client
+from auth_portal.signin.endings import lock_live
 from auth_portal.signin.keyring import digest
 from auth_portal.signin.limits import SendLimits
 from auth_portal.signin.sessions import LiveSession
@@ -133,7 +134,7 @@ class DeviceCodes:
         return found
 
     def answer(self, device: WaitingDevice, session: LiveSession, *, is_approved: bool) -> bool:
-        """Note what the person said, once; false where it was answered before or is over."""
+        """Note what the person said, once; false where it was answered before, or it or the session is over."""
         values = {
             "given_hash": device.device_hash,
             "answer": "approved" if is_approved else "denied",
@@ -143,8 +144,10 @@ class DeviceCodes:
             "told": {**device.parameters, "channel": session.channel},
             "now": utcnow(),
         }
-        with self._autocommit.connect() as connection:
-            return connection.execute(_ANSWER, values).rowcount == 1
+        with self._engine.begin() as connection:
+            # What ends the session waits for this, and finds the device that was let in.
+            is_live = lock_live(connection, session.id, utcnow())
+            return is_live and connection.execute(_ANSWER, values).rowcount == 1
 
     def check_poll(self, device: WaitingDevice) -> None:
         """Raise what the device is to be told; nothing where it may have its tokens now (3.5)."""

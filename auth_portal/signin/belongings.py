@@ -9,22 +9,43 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, literal, or_, select, text, union
+from sqlalchemy import ColumnElement, CompoundSelect, Connection, and_, exists, literal, or_, select, text, union
+from sqlalchemy.orm import InstrumentedAttribute, aliased
 
+from auth_portal.db import utcnow
 from auth_portal.models import Challenge, Identifier, IdentifierChange, PendingRequest, Registration, Session
 from auth_portal.models.challenge import IN_LEDGER
 from auth_portal.signin.addresses import Destination
 
 
 def destinations_of(connection: Connection, user_id: str) -> list[Destination]:
-    """The addresses and numbers that are the person's, and those that were and may be taken back (OTP-31)."""
+    """The addresses and numbers that are the person's, and those that were lately (OTP-31).
+
+    Not what is another person's by now, or of somebody who registers: an undone change leaves its address to anybody.
+    """
     change = IdentifierChange
     found: CompoundSelect[Any] = union(
         select(Identifier.channel, Identifier.value).where(Identifier.user_id == user_id),
-        select(change.channel, change.former).where(change.user_id == user_id),
-        select(change.channel, change.current).where(change.user_id == user_id, change.current.is_not(None)),
+        select(change.channel, change.former).where(change.user_id == user_id, _is_nobody_elses(change.former)),
+        select(change.channel, change.current).where(
+            change.user_id == user_id, change.current.is_not(None), _is_nobody_elses(change.current)
+        ),
     )
     return [Destination(*row) for row in connection.execute(found.order_by("channel", "value"))]
+
+
+def _is_nobody_elses(value: InstrumentedAttribute[Any]) -> ColumnElement[bool]:
+    """Of an address or number of a change. As long as it can be given back nobody takes it, whoever registers."""
+    change, other = IdentifierChange, aliased(Identifier)
+    has_owner = exists().where(other.channel == change.channel, other.value == value, other.user_id != change.user_id)
+    has_newcomer = exists().where(
+        Registration.channel == change.channel,
+        Registration.destination == value,
+        Registration.completed_at.is_(None),
+        Registration.created_at > change.changed_at,
+    )
+    is_held = and_(value == change.former, change.undone_at.is_(None), change.undo_until > utcnow())
+    return and_(~has_owner, or_(is_held, ~has_newcomer))
 
 
 def reachable_of(connection: Connection, user_id: str, now: datetime) -> list[Destination]:

@@ -22,6 +22,7 @@ from auth_portal.settings import Settings
 from auth_portal.signin import identifier_sql as sql
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
+from auth_portal.signin.challenge_sql import KILL
 from auth_portal.signin.claims import claim
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.keyring import KeyRing
@@ -162,8 +163,12 @@ class UndoService:
             "former_since": change.former_verified_at,
             "since": max(change.changed_at - UNDO_TTL, change.former_verified_at),
         }
-        doubtful = connection.execute(sql.REMOVE_DOUBTFUL, given)
-        removed = [Destination(row.channel, row.value) for row in doubtful]
+        removed = [Destination(row.channel, row.value) for row in connection.execute(sql.DOUBTFUL, given)]
+        # Whoever signs in by these right now holds a code: this waits for them, and their session is ended, too.
+        # Before they are gone: who adds one elsewhere holds a code as well, and would wait for that.
+        for gone in removed:
+            connection.execute(KILL, {"given_channel": gone.channel, "given_destination": gone.value, "now": now})
+        connection.execute(sql.REMOVE_DOUBTFUL, given)
         connection.execute(sql.REMOVE, given)
         connection.execute(sql.PROMOTE, given)
         connection.execute(sql.DEMOTE, given)

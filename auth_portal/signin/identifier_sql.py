@@ -60,20 +60,20 @@ CLOSE_CHANGES_SINCE = (
     )
     .values(undo_until=bindparam("now"))
 )
-REMOVE_DOUBTFUL = (
-    delete(Identifier)
-    .where(
-        _OF_USER,
-        or_(Identifier.channel != bindparam("given_channel"), Identifier.value != bindparam("given_former")),
-        or_(
-            and_(
-                Identifier.channel == bindparam("given_channel"),
-                Identifier.value == bindparam("given_current"),
-                Identifier.verified_at >= bindparam("former_since"),
-            ),
-            Identifier.verified_at > bindparam("since"),
+_IS_DOUBTFUL = and_(
+    _OF_USER,
+    or_(Identifier.channel != bindparam("given_channel"), Identifier.value != bindparam("given_former")),
+    or_(
+        and_(
+            Identifier.channel == bindparam("given_channel"),
+            Identifier.value == bindparam("given_current"),
+            Identifier.verified_at >= bindparam("former_since"),
         ),
-    )
-    .returning(Identifier.channel, Identifier.value)
+        Identifier.verified_at > bindparam("since"),
+    ),
 )
 """What took the place of the former one, unless it was there before that; and what was proven since."""
+DOUBTFUL = (
+    select(Identifier.channel, Identifier.value).where(_IS_DOUBTFUL).order_by(*Identifier.__table__.primary_key)
+)
+REMOVE_DOUBTFUL = delete(Identifier).where(_IS_DOUBTFUL)

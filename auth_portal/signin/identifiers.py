@@ -149,7 +149,7 @@ class IdentifierService:
             connection.execute(sql.PROMOTE, _given(session, destination))
             others = of_channel(left, destination.channel)
             current = others[0].destination if others and removed.is_main else None
-            change_id = self._note_removal(connection, session, removed, current)
+            change_id = self._note_removal(connection, session, removed, current, left)
             self._record(connection, "address_removed", session, caller, destination.channel)
             kind: NewsKind = "main_changed" if current else "removed"
             news = self._news(connection, session, kind, destination, current, change_id)
@@ -199,12 +199,20 @@ class IdentifierService:
         self._record(connection, "address_changed", session, caller, new.channel)
         return self._news(connection, session, "main_changed", former.destination, new, change_id)
 
-    @staticmethod
     def _note_removal(
-        connection: Connection, session: LiveSession, removed: Proven, current: Destination | None
+        self,
+        connection: Connection,
+        session: LiveSession,
+        removed: Proven,
+        current: Destination | None,
+        left: list[Proven],
     ) -> str:
-        """The id of the change that can be undone; empty for a second one."""
-        if removed.is_main:
+        """The id of the change that can be undone; empty for a second one, and for one that came later than what is
+        left where nothing takes its place. Or nobody could get rid of a stranger's, who undoes each removal.
+        """
+        older = [one for one in left if one.verified_at < removed.verified_at]
+        has_older = any(is_reachable(self._settings, one.destination) for one in older)
+        if removed.is_main and (current is not None or not has_older):
             return note_change(connection, session.user.id, removed, current.value if current else None)
         # Was it the main one until lately, that can still be undone, and its owner is told so again.
         changes = open_changes(connection, session.user.id)

@@ -71,6 +71,7 @@ class OpenSessions:
             given = and_(Session.id == session_id, of_user, IS_SIGN_IN, is_in_time(**bounds))
             if not end_sessions(connection, given, bounds["now"]):
                 raise NotFound
+            _let_no_device_in(connection, user_id)
             end_sessions(connection, and_(Session.parent_id == session_id, of_user), bounds["now"])
             record(connection, "session_ended", actor, user_id, session_id=session_id)
 
@@ -101,13 +102,19 @@ class OpenSessions:
         """End sessions and grants but ``kept`` and what it opened; says how many sessions lived."""
         bounds = self._lifetimes.bounds(utcnow())
         of_user = and_(Session.user_id == user_id, Session.id != kept)
-        # A device that was let in and has not come for its tokens yet would still get them.
-        approved = update(DeviceCode).where(DeviceCode.user_id == user_id, DeviceCode.state == "approved")
-        connection.execute(approved.values(state="denied"))
+        _let_no_device_in(connection, user_id)
         count = end_sessions(connection, and_(of_user, IS_SIGN_IN, is_in_time(**bounds)), bounds["now"])
+        # Again: an answer that was under way held its session.
+        _let_no_device_in(connection, user_id)
         # What may outlive its session, what a device has, and what is over by lifetimes that may be longer tomorrow.
         end_sessions(connection, and_(of_user, Session.parent_id.is_distinct_from(kept)), bounds["now"])
         return count
+
+
+def _let_no_device_in(connection: Connection, user_id: str) -> None:
+    """A device that was let in and has not come for its tokens yet would still get them. By whom is not known."""
+    approved = update(DeviceCode).where(DeviceCode.user_id == user_id, DeviceCode.state == "approved")
+    connection.execute(approved.values(state="denied"))
 
 
 _OF_USER = (

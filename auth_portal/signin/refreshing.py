@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from auth_portal.db import CLOCK_SKEW
 from auth_portal.models import RefreshToken, Session
 from auth_portal.prepared import Prepared
 from auth_portal.signin.callers import Caller, coarse_network
@@ -58,7 +59,8 @@ def _repeat(connection: Connection, keyring: KeyRing, presented: Presented, now:
     used = connection.execute(_READ, {"hash": digest(presented.token), "client_id": presented.client_id}).first()
     if used is None:
         return None
-    if used.used_at is not None and now - used.used_at <= REFRESH_GRACE:
+    # A clock that was set back must not make the grace longer.
+    if used.used_at is not None and -CLOCK_SKEW <= now - used.used_at <= REFRESH_GRACE:
         for successor in keyring.refresh_successors(presented.token):
             values = {"hash": digest(successor), "client_id": presented.client_id}
             found = connection.execute(_READ, values).first()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, Engine, select
+from sqlalchemy.exc import DataError
 
 from auth_portal.db import CLOCK_SKEW, AnyRow, snapshot, utcnow
 from auth_portal.models import Event
@@ -62,7 +63,7 @@ class _Erasures:
                 self.named.setdefault(event.happened_at, set()).update(event.facts["events"])
             return
         is_older = self.read_from is not None and event.erased_at <= self.read_from
-        if not is_older or event.erased_at + CLOCK_SKEW < event.happened_at:
+        if not is_older or event.happened_at - event.erased_at > CLOCK_SKEW:
             self.emptied.append(event)
 
     def check(self) -> None:
@@ -116,7 +117,7 @@ class _Verification:
         self.report.seals += 1
         self.report.events += len(events)
         self.report.erased += sum(event.erased_at is not None for event in events)
-        self.report.late += seal["first_at"] + LATE < seal["sealed_at"]
+        self.report.late += seal["sealed_at"] - seal["first_at"] > LATE
 
     def _compare(self, seal: Seal) -> None:
         self._newest = seal["id"]
@@ -145,7 +146,7 @@ def verify(engine: Engine, keys: SealKeys, noted: Noted | None = None, *, after:
             verification.run(keys)
         except ChainBroken as broken:
             report.fault = broken.fault
-        except (ValueError, TypeError) as error:
+        except (DataError, LookupError, ValueError, TypeError) as error:
             words = f"something cannot be read behind seal {report.newest or 0}: {type(error).__name__}"
             report.fault = Fault("unreadable", words)
     return report

@@ -250,7 +250,7 @@ class SessionService:
         with self._engine.begin() as connection:
             return end_sessions(connection, is_over(now, now - self._lifetimes.browser_idle), now)
 
-    def renew(self, former: LiveSession, opened: OpenedSession) -> OpenedSession:
+    def renew(self, former: LiveSession, opened: OpenedSession, actor: Actor = PORTAL) -> OpenedSession:
         """Let a session go on that its person has just proven again: another secret, the same id (SES-04).
 
         So what it opened for clients goes on, too, and a client's tokens keep their ``sid``. Is it over or somebody
@@ -270,6 +270,8 @@ class SessionService:
                 "expires_at": opened.expires_at,
             }
             connection.execute(update(Session).where(Session.id == former.id).values(**proven))
+            facts = {"channel": opened.channel}
+            record(connection, "reauthenticated", actor, former.user.id, session_id=former.id, facts=facts)
         return replace(opened, id=former.id)
 
     def _seen(self, connection: Connection, session_id: str, now: datetime) -> LiveSession:

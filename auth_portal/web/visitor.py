@@ -109,7 +109,7 @@ def signed_in(opened: OpenedSession, flow: Flow | None = None) -> Response:
     """
     former = current_session()
     if former is not None and former.user.id == opened.user.id:
-        opened = services().sessions.renew(former, opened)
+        opened = services().sessions.renew(former, opened, Actor.of(this_caller()))
     elif former is not None:
         _end(former)
     response = home() if flow is None else back_to_dispatcher(flow)

@@ -51,7 +51,10 @@ def apps(session: LiveSession) -> Response:
 @blueprint.post("/account/apps/<client_id>/withdraw")
 @for_signed_in
 def withdraw(session: LiveSession, client_id: str) -> Response:
-    """Take back what an app was allowed; its tokens die at once."""
-    services().consents.withdraw(session.user.id, client_id, Actor.of(this_caller()))
+    """Take back what an app was allowed; its tokens die at once. No app but those that are registered: the person's
+    own sessions have a client's name, too.
+    """
+    if services().clients.find(client_id) is not None:
+        services().consents.withdraw(session.user.id, client_id, Actor.of(this_caller()))
     flash(gettext("The app has no access any more."))
     return to("pages_account.apps")

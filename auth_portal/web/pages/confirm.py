@@ -16,7 +16,7 @@ from auth_portal.web.forms import ButtonForm
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.guard import for_signed_in
 from auth_portal.web.services import services
-from auth_portal.web.visitor import home, notice_of_before, this_caller, to
+from auth_portal.web.visitor import browser_secret, caller_of, home, keep_browser, notice_of_before, to
 
 blueprint = Blueprint("pages_confirm", __name__, url_prefix="/account/confirm")
 
@@ -33,12 +33,14 @@ def confirm(session: LiveSession) -> Response:
 def send_code(session: LiveSession) -> Response:
     """Send the code; typing it leads on to where the person was going."""
     choices = _choices(session.user)
+    # The secret that binds a code to its browser lives shorter than a session, and may be gone by now.
+    secret = browser_secret()
     destination = next((choice for choice in choices if choice.channel == request.form.get("channel")), choices[0])
     if not is_reachable(services().settings, destination):
         reason = REASONS["not_served"]
         return _page(session, fault=gettext("This %(reason)s.", reason=gettext(reason)), status=400)
     try:
-        sent = services().otp.send_code(destination, this_caller(), choose_locale())
+        sent = services().otp.send_code(destination, caller_of(secret), choose_locale())
         g.code_length = sent.code_length
     except ResendTooSoon as error:
         flash(
@@ -54,7 +56,9 @@ def send_code(session: LiveSession) -> Response:
         response = _page(session, fault=gettext(refusal_of(error).message), status=refusal_of(error).status)
         tell_limit(response, error)
         return response
-    return to("pages.code")
+    response = to("pages.code")
+    keep_browser(response, secret)
+    return response
 
 
 def _choices(user: Profile) -> list[Destination]:
