@@ -10,6 +10,7 @@ import random
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 import structlog
 
@@ -22,20 +23,21 @@ _MOST_JOBS = 1_000
 
 
 class Background:
-    """The thread and its queue. It starts with the first job, so that a forked worker has its own."""
+    """The thread and its queue. It starts with a job, so that a forked worker has its own; without any it ends."""
 
-    def __init__(self) -> None:
+    def __init__(self, *, idle_s: float = 10.0) -> None:
+        self._idle_s = idle_s
         self._jobs: queue.Queue[Job] = queue.Queue(_MOST_JOBS)
         self._lock = threading.Lock()
         self._is_running = False
 
     def later(self, job: Job) -> None:
         """Do this soon. Where far too much waits already, it is dropped: a flood must not fill the memory."""
-        self._start()
         try:
             self._jobs.put_nowait(job)
         except queue.Full:
             log.warning("job_dropped")
+        self._start()
 
     def every(self, seconds: float, job: Job) -> None:
         """Do this again and again from now on, in a thread of its own; not at once in all processes."""
@@ -58,11 +60,21 @@ class Background:
                 self._is_running = True
 
     def _work(self) -> None:
-        while True:
-            job = self._jobs.get()
+        while (job := self._next()) is not None:
             try:
                 job()
             except Exception as error:  # whatever it was, the next job must be done
                 log.warning("job_failed", kind=type(error).__name__, exc_info=error)
             finally:
                 self._jobs.task_done()
+
+    def _next(self) -> Job | None:
+        """The next job; None, and the thread is to end, where there was none for a while."""
+        while True:
+            with suppress(queue.Empty):
+                return self._jobs.get(timeout=self._idle_s)
+            with self._lock:
+                # One that comes from here on finds no thread, and starts another.
+                if self._jobs.empty():
+                    self._is_running = False
+                    return None
