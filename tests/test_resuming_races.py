@@ -5,14 +5,18 @@ from __future__ import annotations
 import pytest
 from flask import Flask
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 from werkzeug.test import TestResponse
 
+from auth_portal.signin.erasure import erase
+from auth_portal.signin.events import PORTAL
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.support.api import Answer, Api, in_parallel
 from tests.support.smtp import MailSink
+from tests.test_leaving_races import start_and_wait
 from tests.test_races import Portal, portal, statuses
-from tests.test_resuming import JSON_NAMES, NAMES, at_registration
+from tests.test_resuming import ADA, JSON_NAMES, NAMES, at_registration
 
 __all__ = ["portal"]
 
@@ -81,3 +85,40 @@ def test_proving_and_completing_at_once_leaves_one_person(app: Flask, api: ApiDr
         assert late.post("/register", NAMES).location == "/login"
     with services_of(app).engine.connect() as connection:
         assert connection.execute(text('SELECT count(*) FROM "user"')).scalar() == 1
+
+
+@pytest.mark.parametrize("act", ["complete", "erase"])
+def test_nobody_who_proves_an_address_waits_in_a_circle_with_what_becomes_of_it(
+    act: str, app: Flask, browser: BrowserDriver, outbox: MailSink
+) -> None:
+    """Whoever types a code holds it, then needs the registration: all others must need them in that order."""
+    services = services_of(app)
+    at_registration(browser, ADA)
+    results: list[object] = []
+    if act == "erase":
+        browser.post("/register", NAMES)
+        user_id = browser_user(app)
+        services.leaving.request(user_id, PORTAL, at_once=True)
+    BrowserDriver(app, outbox, "198.51.100.7").ask(ADA)
+
+    def run() -> None:
+        try:
+            ended = erase(services.engine, user_id, PORTAL) if act == "erase" else browser.post("/register", NAMES)
+        except OperationalError as error:
+            results.append(error)
+        else:
+            results.append(ended if isinstance(ended, bool) else ended.location)
+
+    with services.engine.begin() as connection:
+        typed = text("UPDATE challenge SET send_count = send_count WHERE destination = :it AND consumed_at IS NULL")
+        assert connection.execute(typed, {"it": ADA}).rowcount == 1
+        thread = start_and_wait(services.engine, run)
+        connection.execute(text("UPDATE registration SET draft = draft WHERE destination = :it"), {"it": ADA})
+    thread.join(30)
+    assert results == [True if act == "erase" else "/account"]
+
+
+def browser_user(app: Flask) -> str:
+    """The only person there is."""
+    with services_of(app).engine.connect() as connection:
+        return str(connection.execute(text('SELECT id FROM "user"')).scalar_one())

@@ -43,6 +43,11 @@ def claim(
         connection.execute(adopt, {"former": account, "given_user": user_id})
 
 
+def hold_challenges(connection: Connection, account: str) -> None:
+    """Wait for all who are typing codes of this ledger, and let nobody begin before the caller's transaction ends."""
+    connection.execute(_HOLD, {"former": account})
+
+
 _HELD = (
     select(IdentifierChange.id)
     .where(
@@ -61,3 +66,9 @@ _ADOPT_LEDGER = [
     .values(account=bindparam("given_user"))
     for which in (IN_LEDGER, "consumed_at IS NOT NULL")
 ]
+_HOLD = (
+    select(Challenge.id)
+    .where(Challenge.account == bindparam("former"), text(IN_LEDGER))
+    .order_by(Challenge.id)
+    .with_for_update()
+)

@@ -105,8 +105,9 @@ def _erase(engine: Engine, user_id: str, actor: Actor) -> bool:
             destinations = destinations_of(connection, user_id)
             requests = or_(requests_of(destinations), PendingRequest.id.in_(mentioned))
             connection.execute(delete(PendingRequest).where(requests))
-            connection.execute(delete(Registration).where(registrations_of(destinations)))
+            # In the order in which who types a code needs them.
             _forget_challenges(connection, user_id, destinations, now)
+            connection.execute(delete(Registration).where(registrations_of(destinations)))
             sessions = select(Session.id).where(Session.user_id == user_id)
             connection.execute(delete(RefreshToken).where(RefreshToken.session_id.in_(sessions)))
             if connection.execute(delete(User).where(*is_due)).rowcount == 0:

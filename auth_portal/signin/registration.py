@@ -21,7 +21,7 @@ from auth_portal.models import Registration, User
 from auth_portal.settings import Settings
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
-from auth_portal.signin.claims import claim
+from auth_portal.signin.claims import claim, hold_challenges
 from auth_portal.signin.events import Actor, record
 from auth_portal.signin.fields import Value, kept_values
 from auth_portal.signin.keyring import KeyRing, digest
@@ -168,10 +168,11 @@ class RegistrationService:
         }
         try:
             with self._engine.begin() as connection:
+                former = self._hold_ledger(connection, registration_id, now)
                 proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
                 if proof is None:
                     raise self._refusal(connection, registration_id)
-                profile = self._make_user(connection, proof, person)
+                profile = _make_user(connection, proof, person, former)
                 record(connection, "registered", Actor.of(caller), profile.id, facts={"channel": proof.channel})
                 # A form that was completed hours after the code is no fresh sign-in (SES-15).
                 proven_at = proof.proven_at or proof.created_at
@@ -179,19 +180,31 @@ class RegistrationService:
         except IntegrityError as error:
             raise AlreadyRegistered from error
 
-    def _make_user(self, connection: Connection, proof: AnyRow, person: dict[str, Any]) -> Profile:
-        profile = _profile(proof, person)
-        destination = Destination(proof.channel, proof.destination)
-        former = account_key(self._keyring, destination)
-        lock_ledger(connection, former, profile.created_at)
-        connection.execute(insert(User), {**person, "terms_accepted_at": profile.created_at})
-        claim(connection, destination, profile.id, former, rank=0, verified_at=proof.created_at)
-        return profile
+    def _hold_ledger(self, connection: Connection, registration_id: str, now: datetime) -> str:
+        """Wait for whoever guesses at the address; the name of its ledger.
+
+        Before the registration: who types a code holds that, and needs the registration next.
+        """
+        found = connection.execute(_DESTINATION, {"given_id": registration_id}).first()
+        if found is None:
+            raise Unauthenticated
+        former = account_key(self._keyring, Destination(found.channel, found.destination))
+        lock_ledger(connection, former, now)
+        hold_challenges(connection, former)
+        return former
 
     @staticmethod
     def _refusal(connection: Connection, registration_id: str) -> Unauthenticated | AlreadyRegistered:
         completed_at = connection.execute(_COMPLETED_AT, {"given_id": registration_id}).scalar()
         return AlreadyRegistered() if completed_at else Unauthenticated()
+
+
+def _make_user(connection: Connection, proof: AnyRow, person: dict[str, Any], former: str) -> Profile:
+    profile = _profile(proof, person)
+    connection.execute(insert(User), {**person, "terms_accepted_at": profile.created_at})
+    destination = Destination(proof.channel, proof.destination)
+    claim(connection, destination, profile.id, former, rank=0, verified_at=proof.created_at)
+    return profile
 
 
 def _profile(proof: AnyRow, person: dict[str, Any]) -> Profile:
@@ -227,4 +240,5 @@ _COMPLETE = (
     .values(completed_at=bindparam("now"), draft=null())
     .returning(Registration.channel, Registration.destination, Registration.created_at, Registration.proven_at)
 )
+_DESTINATION = select(Registration.channel, Registration.destination).where(Registration.id == bindparam("given_id"))
 _COMPLETED_AT = select(Registration.completed_at).where(Registration.id == bindparam("given_id"))
