@@ -1,7 +1,5 @@
-"""Names that are looked up and answers over HTTP that are read in time, and why there was none in words that quote
+"""Connections that are made and answers over HTTP that are read in time, and why there was none in words that quote
 nothing.
-
-Knows no address: whoever asks connects by itself.
 """
 
 from __future__ import annotations
@@ -54,6 +52,28 @@ def look_up(host: str, port: int, timeout_s: float) -> list[str]:
         raise TimeoutError from error
 
 
+class NobodyListens(ConnectionError):
+    """No address of a name takes a connection, or it has none."""
+
+
+def connect(host: str, port: int, left: Left) -> socket.socket:
+    """A connection to the first address that takes one: each has half of the time left, the last one all of it.
+
+    Raises NobodyListens, TimeoutError.
+    """
+    addresses = look_up(host, port, left())
+    is_slow = False
+    for number, address in enumerate(addresses, start=1):
+        try:
+            sock = socket.create_connection((address, port), left() / (1 if number == len(addresses) else 2))
+        except OSError as error:
+            is_slow |= isinstance(error, TimeoutError)
+        else:
+            sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            return sock
+    raise TimeoutError if is_slow else NobodyListens
+
+
 class _TimedReader(io.RawIOBase):
     """A socket's stream of which every read gets only what is left: a server that drips is slow too."""
 
@@ -82,7 +102,7 @@ class TimedResponse(http.client.HTTPResponse):
 
 def reason_of(error: Exception) -> str:
     """Why a request failed. The libraries' own words quote names and addresses."""
-    if isinstance(error, NewConnectionError):
+    if isinstance(error, (NewConnectionError, NobodyListens)):
         return "nobody listens"
     if isinstance(error, TIMEOUTS):
         return "no answer in time"

@@ -24,12 +24,11 @@ from typing import Any
 from urllib.parse import quote, urlencode
 
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import NewConnectionError
 
 from auth_portal.delivery.handover import Handover, HandoverRefused, Patience
 from auth_portal.delivery.texts import TextMessage
 from auth_portal.settings import Gateway
-from auth_portal.timed_http import FAILURES, TIMEOUTS, Left, TimedResponse, look_up, reason_of
+from auth_portal.timed_http import FAILURES, TIMEOUTS, Left, TimedResponse, connect, reason_of
 
 MAX_ANSWER = 64 * 1024
 """Most bytes of an answer that are read."""
@@ -63,18 +62,9 @@ class _Dialled(HTTPConnection):
     left: Left
 
     def _new_conn(self) -> socket.socket:
-        """Connect to the first address that answers: each has half of the time that those before it left over."""
-        is_slow = False
-        for address in look_up(self.host, self.port, self.left()):
-            try:
-                sock = socket.create_connection((address, self.port), self.left() / 2)
-            except OSError as error:
-                is_slow |= isinstance(error, TimeoutError)
-            else:
-                sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-                sock.settimeout(self.left())
-                return sock
-        raise TimeoutError if is_slow else NewConnectionError(self, "nobody listens")
+        sock = connect(self.host, self.port, self.left)
+        sock.settimeout(self.left())
+        return sock
 
 
 class _DialledTls(_Dialled, HTTPSConnection):

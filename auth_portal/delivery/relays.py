@@ -21,7 +21,7 @@ import flask_mail
 from auth_portal.delivery.handover import HandoverRefused, Patience
 from auth_portal.delivery.message import Message, bare_address
 from auth_portal.settings import Relay
-from auth_portal.timed_http import look_up
+from auth_portal.timed_http import connect
 
 _IDLE_S = 60.0
 
@@ -66,9 +66,14 @@ class _Smtp(smtplib.SMTP):
             self.sock.settimeout(self.remaining())
         super().send(s)
 
+    def _get_socket(self, host: str, port: int, _timeout: float) -> socket:
+        sock = connect(host, port, self.remaining)
+        sock.settimeout(self.remaining())
+        return sock
 
-class _SmtpTls(_Smtp, smtplib.SMTP_SSL):
-    """The same over TLS from the first byte."""
+
+class _SmtpTls(smtplib.SMTP_SSL, _Smtp):
+    """The same over TLS from the first byte: it wraps the socket that comes from behind it."""
 
 
 class _Connection(flask_mail.Connection):
@@ -96,26 +101,13 @@ class _Connection(flask_mail.Connection):
         self.host = host
         # starttls() verifies the certificate against this name; connect() does not keep it.
         host._host = relay.host  # type: ignore[attr-defined]
-        code = self._dial(host)
+        code, _ = host.connect(relay.host, relay.port)
         if code != 220:
             raise smtplib.SMTPConnectError(code, b"")
         if relay.tls == "starttls":
             host.starttls(context=self._context)
         if relay.username and relay.password:
             host.login(relay.username, relay.password)
-
-    def _dial(self, host: _Smtp) -> int:
-        """The greeting of the first address that has one: each has half of the time left, the last one all of it."""
-        addresses = look_up(self._relay.host, self._relay.port, host.remaining())
-        for number, address in enumerate(addresses, start=1):
-            host.timeout = host.remaining() / (1 if number == len(addresses) else 2)
-            try:
-                return host.connect(address, self._relay.port)[0]
-            except OSError:
-                host.close()
-                if number == len(addresses):
-                    raise
-        raise ConnectionError("the name is unknown")
 
     def send(self, message: flask_mail.Message, envelope_from: object = None) -> None:
         """Hand a letter over. Its addresses are bare already: Flask-Mail would parse and encode each again."""

@@ -9,6 +9,7 @@ Those who sign in share one, those who prove one more address another: a letter 
 from __future__ import annotations
 
 from dataclasses import asdict
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -56,6 +57,11 @@ def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple
         consumed_at=None,
         approved_at=None,
     )
+    connection.execute(sql.OPEN_SHARED, _row(challenge, draft))
+    return challenge, living is None
+
+
+def _row(challenge: Challenge, draft: Draft) -> dict[str, Any]:
     row = asdict(challenge) | {
         "channel": draft.destination.channel,
         "destination": draft.destination.value,
@@ -65,8 +71,7 @@ def open_shared(connection: Connection, keyring: KeyRing, draft: Draft) -> tuple
         "created_at": draft.now,
     }
     del row["shared_seed"]
-    connection.execute(sql.OPEN_SHARED, row)
-    return challenge, living is None
+    return row
 
 
 def alias_bucket(limits: SendLimits, destination: Destination) -> Bucket | None:

@@ -144,9 +144,8 @@ class SendLimits:
         if device != LEDGER:
             buckets = [bucket.of_device(device) for bucket in buckets if not bucket.is_site]
         full = [bucket for bucket in buckets if bucket.kind not in kinds]
-        for bucket in full:
-            if bucket.kind in self._alarms:
-                self._alarms[bucket.kind].ring(now)
+        for alarm in [self._alarms[bucket.kind] for bucket in full if bucket.kind in self._alarms]:
+            alarm.ring(now)
         return Spent(
             account=account,
             is_known=account != nobody,

@@ -50,42 +50,32 @@ def prune(engine: Engine, seals: EventSeals, *, even_broken: bool = False) -> di
     ChainBroken where those do not hold, unless ``even_broken``.
     """
     people = erase_due(engine)
-    now = utcnow()
+    pruned = {kind: _in_batches(engine, *what) for kind, what in _past_its_time(utcnow()).items()}
+    return {"people": people, **pruned, "events": seals.prune(even_broken=even_broken)}
+
+
+def _past_its_time(now: datetime) -> dict[str, tuple[Delete | Update, Any, ColumnElement[bool]]]:
+    """What is to be done to which rows, by kind, and the key of their table."""
     is_forgotten = and_(Challenge.expires_at < now - KEEP_CHALLENGES, Challenge.destination != "")
     is_ended = or_(Session.expires_at < now - KEEP_SESSIONS, Session.ended_at < now - KEEP_SESSIONS)
-    nobody = {"destination": "", "caller": "", "network": "", "device": ""}
+    forgotten = update(Challenge).values({"destination": "", "caller": "", "network": "", "device": ""})
+
+    def expired(key: Any, ends: Any, kept: timedelta = timedelta(0)) -> tuple[Delete, Any, ColumnElement[bool]]:
+        return delete(key.class_), key, ends < now - kept
+
     return {
-        "people": people,
-        "challenges": _in_batches(engine, delete(Challenge), Challenge.id, _is_over(now)),
-        "addresses of challenges": _in_batches(engine, update(Challenge).values(nobody), Challenge.id, is_forgotten),
-        "registrations": _in_batches(
-            engine, delete(Registration), Registration.id, Registration.expires_at < now - KEEP_REGISTRATIONS
-        ),
-        "send limits": _in_batches(
-            engine, delete(SendLimit), SendLimit.key, SendLimit.spent_until < int(now.timestamp() * 1000)
-        ),
-        "known devices": _in_batches(engine, delete(KnownDevice), KnownDevice.id, KnownDevice.expires_at < now),
+        "challenges": (delete(Challenge), Challenge.id, _is_over(now)),
+        "addresses of challenges": (forgotten, Challenge.id, is_forgotten),
+        "registrations": expired(Registration.id, Registration.expires_at, KEEP_REGISTRATIONS),
+        "send limits": (delete(SendLimit), SendLimit.key, SendLimit.spent_until < int(now.timestamp() * 1000)),
+        "known devices": expired(KnownDevice.id, KnownDevice.expires_at),
         # An address that somebody gave up is nobody's business once they cannot have it back.
-        "changes of addresses": _in_batches(
-            engine, delete(IdentifierChange), IdentifierChange.id, IdentifierChange.undo_until < now
-        ),
-        "sessions": _in_batches(engine, delete(Session), Session.id, is_ended),
-        "requests of apps": _in_batches(
-            engine, delete(PendingRequest), PendingRequest.id, PendingRequest.expires_at < now
-        ),
-        "codes of apps": _in_batches(
-            engine,
-            delete(AuthorizationCode),
-            AuthorizationCode.code_hash,
-            AuthorizationCode.expires_at < now - KEEP_CODES,
-        ),
-        "device codes": _in_batches(
-            engine, delete(DeviceCode), DeviceCode.device_hash, DeviceCode.expires_at < now - KEEP_CODES
-        ),
-        "spent assertions": _in_batches(
-            engine, delete(SpentAssertion), SpentAssertion.id, SpentAssertion.expires_at < now
-        ),
-        "events": seals.prune(even_broken=even_broken),
+        "changes of addresses": expired(IdentifierChange.id, IdentifierChange.undo_until),
+        "sessions": (delete(Session), Session.id, is_ended),
+        "requests of apps": expired(PendingRequest.id, PendingRequest.expires_at),
+        "codes of apps": expired(AuthorizationCode.code_hash, AuthorizationCode.expires_at, KEEP_CODES),
+        "device codes": expired(DeviceCode.device_hash, DeviceCode.expires_at, KEEP_CODES),
+        "spent assertions": expired(SpentAssertion.id, SpentAssertion.expires_at),
     }
 
 

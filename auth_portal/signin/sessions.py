@@ -113,8 +113,7 @@ class SessionService:
         """
         now = utcnow()
         proven_at = proven_at or now
-        secret = secrets.token_urlsafe(32)
-        session_id = secrets.token_hex(16)
+        session_id, secret = secrets.token_hex(16), secrets.token_urlsafe(32)
         expires_at = now + (self._lifetimes.browser if caller.is_browser else self._lifetimes.family)
         row = _NEW | {
             "id": session_id,
@@ -142,8 +141,7 @@ class SessionService:
 
         The session that this very browser has does not count: it goes on by the sign-in that follows, or ends.
         """
-        live = self._lifetimes.bounds(utcnow())
-        ended = end_beyond(connection, user_id, self.most - 1, caller.session, live)
+        ended = end_beyond(connection, user_id, self.most - 1, caller.session, self._lifetimes.bounds(utcnow()))
         if ended:
             record(connection, "sessions_ended", PORTAL, user_id, facts={"count": ended, "reason": "too_many"})
 

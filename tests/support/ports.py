@@ -50,3 +50,13 @@ def eight_addresses(real: Callable[..., Any]) -> Callable[..., Any]:
         return [entry for address in found for entry in real(address, *args, **options)]
 
     return look_up
+
+
+def noted(real: Callable[..., socket.socket], patience_s: list[tuple[int, float]]) -> Callable[..., socket.socket]:
+    """The system's way to connect; how long each address was given is noted, with its port."""
+
+    def create_connection(address: tuple[str, int], timeout: float, *args: Any) -> socket.socket:
+        patience_s.append((address[1], timeout))
+        return real(address, timeout, *args)
+
+    return create_connection
