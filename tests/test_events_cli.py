@@ -188,6 +188,29 @@ def test_the_doctor_tells_when_sealing_stands_still(log: AuditLog, run: Run) -> 
     assert "1 for more than 10 minutes" in told()[1]
 
 
+def test_the_doctor_tells_until_when_a_clock_that_was_far_ahead_keeps_events(log: AuditLog, run: Run) -> None:
+    """PRIV-04: they are pruned in their order only, so nothing later goes before."""
+
+    def told() -> tuple[bool, str]:
+        rows = {row["check"]: row for row in json.loads(run("doctor", "--json").stdout)}
+        return rows["audit seals"]["ok"], rows["audit seals"]["detail"]
+
+    log.clock.shift(30 * DAY)
+    log.happen("signed_in")
+    log.seal()
+    log.clock.shift(-30 * DAY)
+    ok, detail = told()
+    assert ok
+    assert detail.endswith("sealed by a clock far ahead: nothing later is pruned until 2027-06-21T16:11:27.126Z")
+    log.happen("signed_out")
+    log.seal()
+    log.clock.shift(366 * DAY)
+    assert "far ahead" not in told()[1]
+    assert log.seals.prune() == 0
+    log.clock.shift(30 * DAY)
+    assert log.seals.prune() == 2
+
+
 def test_pruning_deletes_what_is_past_its_time_and_nothing_that_does_not_hold(log: AuditLog, run: Run) -> None:
     """PRIV-04, and the setting's least."""
     log.happen("signed_in", "signed_out")

@@ -77,6 +77,8 @@ def _seals(status: SealStatus) -> dict[str, Any]:
     newest = f"newest {status.newest_id} of {wire_time(status.sealed_at)}" if status.sealed_at else "none yet"
     late = f", {status.overdue} for more than {SEALED_BY.seconds // 60} minutes: does the portal run?"
     detail = f"{newest}; {status.waiting} events wait{late if status.overdue else ''}"
+    if status.ahead_until:
+        detail += f"; sealed by a clock far ahead: nothing later is pruned until {wire_time(status.ahead_until)}"
     return {"check": "audit seals", "ok": not status.overdue, "detail": detail}
 
 

@@ -35,12 +35,16 @@ log = structlog.get_logger("audit")
 
 @dataclass(frozen=True, slots=True)
 class SealStatus:
-    """The newest seal, and what is not sealed: how many events, and how many of them for too long."""
+    """The newest seal, and what is not sealed: how many events, and how many of them for too long.
+
+    ``ahead_until``: a clock was far ahead when something was sealed, and until then nothing later is pruned.
+    """
 
     newest_id: int | None
     sealed_at: datetime | None
     waiting: int
     overdue: int
+    ahead_until: datetime | None
 
 
 class EventSeals:
@@ -81,7 +85,10 @@ class EventSeals:
         with autocommit(self._engine).connect() as connection:
             newest = connection.execute(_NEWEST).first()
             waiting, overdue = (count_waiting(connection, now, age) for age in (timedelta(0), SEALED_BY))
-        return SealStatus(newest.id if newest else None, newest.sealed_at if newest else None, waiting, overdue)
+            last_at = connection.execute(_LAST_AT, {"soon": now + CLOCK_SKEW}).scalar()
+        ahead_until = last_at + self._kept if last_at else None
+        seal_id, sealed_at = (newest.id, newest.sealed_at) if newest else (None, None)
+        return SealStatus(seal_id, sealed_at, waiting, overdue, ahead_until)
 
     def prune(self, *, even_broken: bool = False) -> int:
         """Delete the events of seals that are past their time; says how many.
@@ -173,6 +180,7 @@ def count_waiting(connection: Connection, now: datetime, age: timedelta) -> int:
 _NEWEST = select(EventSeal.id, EventSeal.sealed_at, EventSeal.digest).where(
     EventSeal.id == select(func.max(EventSeal.id)).scalar_subquery()
 )
+_LAST_AT = select(func.max(EventSeal.last_at)).where(EventSeal.last_at > bindparam("soon"))
 _DIGEST = select(EventSeal.digest).where(EventSeal.id == bindparam("seal"))
 _SEAL_EVENT = (
     update(Event).where(Event.id == bindparam("given_id")).values(seal_id=bindparam("seal"), digest=bindparam("made"))
