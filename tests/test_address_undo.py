@@ -9,21 +9,15 @@ from sqlalchemy import text
 
 from tests.conftest import SECRET_KEY, Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
-from tests.owning import ADA, BOB, DONE, NEW, NEWER, OTHER_PHONE, PHONE, Owner, events, press, undo_links
+from tests.owning import ADA, BOB, DONE, NEW, NEWER, OTHER_PHONE, PHONE, Owner, app, events, press, undo_links
 from tests.support.outboxes import Outboxes
 
+__all__ = ["app"]
 ASK, UNDONE, OVER = "Undo the change?", "The change is undone", "This cannot be undone any more"
 HOUR = 3_600
 THREE_DAYS = 72 * HOUR
 LOGGED_OUT = (401, "unauthorized")
 TAKEN = (409, "already_registered")
-
-
-@pytest.fixture
-def app(make_app: Made, outboxes: Outboxes) -> Flask:
-    """A portal that sends letters and text messages."""
-    app: Flask = make_app(sms_url=outboxes.sms.setting)
-    return app
 
 
 @pytest.fixture

@@ -12,19 +12,13 @@ from werkzeug.test import TestResponse
 
 from tests.conftest import Made, services_of
 from tests.drivers import BrowserDriver, wrong_code
-from tests.owning import ADA, BOB, EVE, NEW, NEWER, OTHER_PHONE, PHONE
+from tests.owning import ADA, BOB, EVE, NEW, NEWER, OTHER_PHONE, PHONE, app
 from tests.support.outboxes import Outboxes, is_number
 
+__all__ = ["app"]
 EMAIL_PAGES, PHONE_PAGES = "/account/email", "/account/phone"
 STEPS = [("GET", ""), ("POST", ""), ("GET", "/code"), ("POST", "/code"), ("GET", "/code/state")]
 STEPS += [("POST", "/main"), ("POST", "/remove")]
-
-
-@pytest.fixture
-def app(make_app: Made, outboxes: Outboxes) -> Flask:
-    """A portal that sends letters and text messages."""
-    app: Flask = make_app(sms_url=outboxes.sms.setting)
-    return app
 
 
 class Person(BrowserDriver):
