@@ -15,9 +15,9 @@ from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.filling import COMPANY, NEWS, RULES, declared
 from tests.relying import ADA, RelyingParty, answer_in, request_id_in
+from tests.resuming import moved
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
-from tests.test_resuming import moved
 
 NAMES = {"first_name": "Ada", "last_name": "Lovelace", "terms": "y"}
 TERMS, DETAILS = "The terms have changed", "A few more details"
