@@ -1,23 +1,32 @@
-"""A person with addresses and numbers, as a JSON caller, and what tests ask about them."""
+"""A portal for people with addresses and numbers, a person as a JSON caller, and what tests ask about them."""
 
 from __future__ import annotations
 
 import re
 from typing import Any
 
+import pytest
+from flask import Flask
 from sqlalchemy import text
 from werkzeug.test import TestResponse
 
-from tests.conftest import services_of
+from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.support.letters import text_of
-from tests.support.outboxes import is_number
+from tests.support.outboxes import Outboxes, is_number
 from tests.support.smtp import MailSink
 
 ADA, BOB, EVE = "ada@example.com", "bob@example.com", "eve@example.org"
 NEW, NEWER = "ada@new.example", "ada@newer.example"
 PHONE, OTHER_PHONE = "+905551112233", "+905552223344"
 DONE = (200, None)
+
+
+@pytest.fixture
+def app(make_app: Made, outboxes: Outboxes) -> Flask:
+    """A portal that sends letters and text messages."""
+    app: Flask = make_app(sms_url=outboxes.sms.setting)
+    return app
 
 
 class Owner:

@@ -12,23 +12,17 @@ from flask import Flask
 
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, wrong_code
-from tests.owning import ADA, DONE, NEW, NEWER, OTHER_PHONE, PHONE, Owner, press, subjects, undo_links
+from tests.owning import ADA, DONE, NEW, NEWER, OTHER_PHONE, PHONE, Owner, app, press, subjects, undo_links
 from tests.support.letters import ReceivedMail, html_of, text_of
 from tests.support.outboxes import Outboxes
 from tests.support.smtp import MailSink
 
+__all__ = ["app"]
 ADDRESS_CHANGED, NUMBER_CHANGED = "Your address at Auth Portal was changed", "Your number at Auth Portal was changed"
 ADDRESS_NEW, NUMBER_NEW = "New address at Auth Portal", "New number at Auth Portal"
 ADDRESS_REMOVED, NUMBER_REMOVED = "Address removed at Auth Portal", "Number removed at Auth Portal"
 ADDRESS_BACK, NUMBER_BACK = "Your address at Auth Portal is back", "Your number at Auth Portal is back"
 NEW_SIGN_IN, WRONG_CODES = "New sign-in to Auth Portal", "Wrong codes at Auth Portal"
-
-
-@pytest.fixture
-def app(make_app: Made, outboxes: Outboxes) -> Flask:
-    """A portal that sends letters and text messages."""
-    app: Flask = make_app(sms_url=outboxes.sms.setting)
-    return app
 
 
 @pytest.fixture

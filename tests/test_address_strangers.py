@@ -6,19 +6,12 @@ import pytest
 import time_machine
 from flask import Flask
 
-from tests.conftest import Made
 from tests.drivers import ApiDriver
-from tests.owning import ADA, DONE, NEW, PHONE, Owner, undo_links
+from tests.owning import ADA, DONE, NEW, PHONE, Owner, app, undo_links
 from tests.support.outboxes import Outboxes
 
+__all__ = ["app"]
 HOUR = 3_600
-
-
-@pytest.fixture
-def app(make_app: Made, outboxes: Outboxes) -> Flask:
-    """A portal that sends letters and text messages."""
-    app: Flask = make_app(sms_url=outboxes.sms.setting)
-    return app
 
 
 @pytest.fixture

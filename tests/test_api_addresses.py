@@ -10,10 +10,11 @@ from flask import Flask
 
 from tests.conftest import Made
 from tests.drivers import ApiDriver, data_of, outcome, wrong_code
-from tests.owning import ADA, BOB, DONE, EVE, NEW, NEWER, OTHER_PHONE, PHONE, Owner, events
+from tests.owning import ADA, BOB, DONE, EVE, NEW, NEWER, OTHER_PHONE, PHONE, Owner, app, events
 from tests.support.outboxes import Outboxes
 from tests.support.smtp import MailSink
 
+__all__ = ["app"]
 WIRE_NOW = "2026-05-22T16:11:27.126Z"
 TOO_OLD = (403, "reauthentication_required")
 TAKEN = (409, "already_registered")
@@ -29,13 +30,6 @@ CALLS = [
     ("me/phone/main", {"phoneNumber": PHONE}),
     ("me/phone/remove", {"phoneNumber": PHONE}),
 ]
-
-
-@pytest.fixture
-def app(make_app: Made, outboxes: Outboxes) -> Flask:
-    """A portal that sends letters and text messages."""
-    app: Flask = make_app(sms_url=outboxes.sms.setting)
-    return app
 
 
 @pytest.fixture

@@ -3,54 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Any
 
 import pytest
 import time_machine
-from flask import Flask
 from sqlalchemy import text
 
-from tests.arriving import ask, enter, start
+from tests.asking import DETAILS, TERMS, Portal, portal
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
 from tests.filling import COMPANY, NEWS, RULES, declared
-from tests.relying import ADA, RelyingParty, answer_in, request_id_in
+from tests.relying import ADA
+from tests.resuming import NAMES, moved
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
-from tests.test_resuming import moved
 
-NAMES = {"first_name": "Ada", "last_name": "Lovelace", "terms": "y"}
-TERMS, DETAILS = "The terms have changed", "A few more details"
-
-
-class Portal:
-    """A portal whose settings change, and Ada, who was there before."""
-
-    def __init__(self, make_app: Made, outbox: MailSink, **before: Any) -> None:
-        self._make, self._outbox = make_app, outbox
-        self.app: Flask = make_app(**before)
-        self.ada = BrowserDriver(self.app, outbox)
-        self.ada.register(ADA)
-
-    def becomes(self, **settings: Any) -> BrowserDriver:
-        """Ada's browser at the portal after a restart with these settings."""
-        self.app = self._make(**settings)
-        secret = self.ada.cookie("portal-session") or ""
-        self.ada = moved(self.ada, self.app, self._outbox)
-        self.ada.client.set_cookie("portal-session", secret)
-        return self.ada
-
-    def events(self, kind: str) -> list[Any]:
-        """The facts of what happened."""
-        with services_of(self.app).engine.connect() as connection:
-            found = connection.execute(text("SELECT facts FROM event WHERE kind = :kind"), {"kind": kind})
-            return [str(row.facts) for row in found]
-
-
-@pytest.fixture
-def portal(clock: time_machine.Traveller, make_app: Made, outbox: MailSink) -> Portal:
-    """The portal before there were versions of the terms, or fields."""
-    return Portal(make_app, outbox)
+__all__ = ["portal"]
 
 
 def test_the_version_that_is_in_force_is_noted_at_the_registration(make_app: Made, outbox: MailSink) -> None:
@@ -208,118 +175,6 @@ def test_a_field_that_is_required_by_now_is_asked_after_the_terms(portal: Portal
     assert ada.get("/account/details").location == "/account"
     user = services_of(portal.app).users.newest(1)[0]
     assert user.fields == {"company": "Engines", "rules": True}, "what was not asked is not taken"
-
-
-@pytest.fixture
-def shop(portal: Portal) -> RelyingParty:
-    """A trusted app."""
-    return RelyingParty(portal.app)
-
-
-def at(app: Flask, shop: RelyingParty) -> RelyingParty:
-    """The same app at the portal after its restart."""
-    shop.app = app
-    return shop
-
-
-def test_an_app_waits_for_the_answers_and_is_not_lost(portal: Portal, shop: RelyingParty) -> None:
-    """OP-30."""
-    ada = portal.becomes(terms_version="2", **declared(COMPANY))
-    answer = ada.get(at(portal.app, shop).address(state="of-the-shop"))
-    request_id = request_id_in(answer.location)
-    assert answer.location == f"/account/terms?request={request_id}"
-    ada.follow(answer)
-    assert (ada.heading, "Demo Shop" in ada.page) == (TERMS, True)
-    accepted = ada.post(f"/account/terms?request={request_id}", {"version": "2"})
-    step = ada.follow(accepted)
-    assert step.location == f"/account/details?request={request_id}"
-    ada.follow(step)
-    assert (ada.heading, "Demo Shop" in ada.page) == (DETAILS, True)
-    assert ada.post(f"/account/details?request={request_id}", {"own_company": ""}).status_code == 400
-    saved = ada.post(f"/account/details?request={request_id}", {"own_company": "Engines"})
-    told = answer_in(ada.follow(saved))
-    assert told["state"] == "of-the-shop"
-    assert shop.exchange(told["code"]).status_code == 200
-
-
-def test_an_app_that_wants_no_page_is_told_that_one_is_needed(portal: Portal, shop: RelyingParty) -> None:
-    """OP-14."""
-    for settings in ({"terms_version": "2"}, declared(COMPANY)):
-        ada = portal.becomes(**settings)
-        told = answer_in(ada.get(at(portal.app, shop).address(prompt="none")))
-        assert told["error"] == "interaction_required", settings
-
-
-def test_no_way_of_the_app_leads_around_the_question(portal: Portal, shop: RelyingParty) -> None:
-    untrusted = RelyingParty(portal.app, is_trusted=False)
-    ada = portal.becomes(terms_version="2")
-    request_id = request_id_in(ada.get(at(portal.app, untrusted).address()).location)
-    for step in ("consent", "choose"):
-        assert ada.get(f"/oauth/{step}/{request_id}").location == f"/oauth/authorize/{request_id}"
-    ada.get(f"/account/terms?request={request_id}")
-    assert ada.post(f"/oauth/consent/{request_id}", {"answer": "allow"}).location == f"/oauth/authorize/{request_id}"
-    assert ada.get(f"/oauth/authorize/{request_id}").location == f"/account/terms?request={request_id}"
-
-
-def test_who_is_signed_out_meanwhile_signs_in_and_still_reaches_the_app(
-    portal: Portal, shop: RelyingParty, outbox: MailSink, clock: time_machine.Traveller
-) -> None:
-    ada = portal.becomes(terms_version="2")
-    answer = ada.get(at(portal.app, shop).address(state="of-the-shop"))
-    request_id = request_id_in(answer.location)
-    ada.follow(answer)
-    kept = ada.another_tab()
-    kept.page = ada.page
-    ada.post("/logout", {})
-    clock.shift(31)
-    again = kept.follow(kept.post(f"/account/terms?request={request_id}", {"version": "2"}))
-    assert again.location == f"/login?request={request_id}"
-    kept.follow(again)
-    ask(kept, ADA)
-    signed_in = kept.follow(enter(kept, kept.code_sent_to(ADA)))
-    kept.follow(signed_in)
-    assert kept.heading == TERMS
-    accepted = kept.post(f"/account/terms?request={request_id}", {"version": "2"})
-    assert answer_in(kept.follow(accepted))["state"] == "of-the-shop"
-
-
-def test_a_person_who_just_registered_is_asked_nothing(
-    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
-) -> None:
-    app = make_app(terms_version="2", **declared(COMPANY))
-    browser, shop = BrowserDriver(app, outbox), RelyingParty(app)
-    start(browser, shop)
-    clock.shift(1)
-    ask(browser, ADA)
-    browser.follow(enter(browser, browser.code_sent_to(ADA)))
-    fields = {**NAMES, "own_company": "Engines", "request": browser.hidden("request") or ""}
-    assert "code" in answer_in(browser.follow(browser.post("/register", fields)))
-
-
-def test_what_apps_have_goes_on_while_the_question_is_open(portal: Portal, shop: RelyingParty) -> None:
-    """Refresh and userinfo: people are asked at the next sign-in, nothing stops in between."""
-    tokens = shop.sign_in(portal.ada, scope="openid profile offline_access")
-    plain = shop.sign_in(portal.ada)
-    portal.becomes(terms_version="2", **declared(COMPANY))
-    later = at(portal.app, shop)
-    assert later.userinfo(plain["access_token"]).status_code == 200
-    assert "refresh_token" in tokens
-    refreshed = later.refresh(tokens["refresh_token"])
-    assert refreshed.status_code == 200, refreshed.text
-
-
-def test_a_device_gets_its_person_only_after_the_answer(portal: Portal, shop: RelyingParty) -> None:
-    """RFC 8628: also there an app is answered."""
-    ada = portal.becomes(terms_version="2")
-    device = at(portal.app, shop).post("/oauth/device_authorization", {"scope": "openid"}).json
-    assert ada.get(f"/device?user_code={device['user_code']}").location == "/account/terms"
-    ada.get("/account/terms")
-    form = {"user_code": device["user_code"], "answer": "allow"}
-    assert ada.post("/device", form).location == ada.post("/device/answer", form).location == "/account/terms"
-    assert ada.post("/account/terms", {"version": "2"}).location == "/device"
-    ada.get("/device")
-    assert ada.post("/device", form).status_code == 200
-    assert ada.post("/device/answer", form).status_code == 200
 
 
 def test_a_form_that_is_open_while_the_terms_change_leads_to_the_question(portal: Portal) -> None:

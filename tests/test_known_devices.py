@@ -1,8 +1,7 @@
-"""Browsers that somebody signed in with: they keep short codes and sends of their own (OTP-17, OTP-18, OTP-19)."""
+"""The cookie of browsers that somebody signed in with: whom it makes known, and for how long (OTP-17, OTP-18)."""
 
 from __future__ import annotations
 
-import itertools
 from datetime import timedelta
 
 import pytest
@@ -11,62 +10,14 @@ from flask import Flask
 from sqlalchemy import MetaData, select, text
 
 from tests.conftest import Made, services_of
-from tests.drivers import ApiDriver, BrowserDriver, cookies_of, wrong_code
+from tests.drivers import BrowserDriver, cookies_of, wrong_code
+from tests.knowing import ADA, ELSEWHERE, attack, length_for, member, registered, stranger
 from tests.support.smtp import MailSink
 
-ADA = "ada@example.com"
+__all__ = ["member", "stranger"]
 BOB = "bob@example.com"
 DEVICE = "portal-device"
 DAY = timedelta(days=1)
-ELSEWHERE = "198.51.100.7"
-
-_hosts = itertools.count(1)
-
-
-@pytest.fixture
-def member(clock: time_machine.Traveller, browser: BrowserDriver) -> BrowserDriver:
-    """A browser that Ada registered with and signed out of; it may ask again at once."""
-    registered(browser, ADA)
-    clock.shift(30)
-    return browser
-
-
-@pytest.fixture
-def stranger(app: Flask, outbox: MailSink) -> BrowserDriver:
-    """A browser in another network that nobody has signed in with."""
-    return BrowserDriver(app, outbox, ELSEWHERE)
-
-
-def registered(browser: BrowserDriver, email: str) -> BrowserDriver:
-    """The browser after somebody registered with it and signed out."""
-    browser.register(email)
-    browser.post("/logout", {})
-    return browser
-
-
-def length_for(app: Flask, browser: BrowserDriver, email: str = ADA) -> int:
-    """How many digits the code has that the browser is sent now."""
-    services_of(app).background.wait()
-    assert browser.ask(email).location == "/login/code"
-    return len(browser.code_sent_to(email))
-
-
-def attack(app: Flask, outbox: MailSink, email: str = ADA) -> None:
-    """Use up what the account affords at four digits: its next codes for unknown devices have six."""
-    services_of(app).background.wait()
-    attacker = ApiDriver(app, outbox, f"203.0.113.{next(_hosts) % 256}")
-    assert attacker.send(email).status_code == 201
-    code = attacker.code_sent_to(email)
-    for step in range(1, 6):
-        attacker.login(email, wrong_code(code, step))
-    services_of(app).background.wait()
-
-
-def guess_wrong(browser: BrowserDriver, times: int, email: str = ADA) -> None:
-    """Guess wrong at the code that the browser was sent."""
-    code = browser.code_sent_to(email)
-    for step in range(1, times + 1):
-        assert browser.enter(wrong_code(code, step)).status_code == 401
 
 
 @pytest.mark.parametrize(
@@ -126,105 +77,6 @@ def test_the_cookie_alone_opens_nothing(member: BrowserDriver, stranger: Browser
     assert stranger.enter(wrong_code(stranger.code_sent_to(ADA))).status_code == 401
     assert stranger.get("/account").location == "/login"
     assert stranger.enter(stranger.code_sent_to(ADA)).location == "/account"
-
-
-def test_an_attack_from_elsewhere_does_not_lengthen_the_codes_of_a_known_browser(
-    app: Flask, outbox: MailSink, member: BrowserDriver, stranger: BrowserDriver
-) -> None:
-    """OTP-17; signing out leaves the browser known (SES-19)."""
-    attack(app, outbox)
-    assert [length_for(app, stranger), length_for(app, member)] == [6, 4]
-    assert member.enter(member.code_sent_to(ADA)).location == "/account"
-
-
-def test_a_known_browser_counts_as_unknown_after_ten_wrong_guesses_in_thirty_days(
-    app: Flask, outbox: MailSink, member: BrowserDriver, clock: time_machine.Traveller
-) -> None:
-    """OTP-17, OTP-12; standards.md 9.6, rule 6."""
-    attack(app, outbox)
-    for times in (5, 4, 1):
-        clock.shift(602)
-        assert length_for(app, member) == 4
-        guess_wrong(member, times)
-    assert member.heading == "This code no longer works", "more than one try was granted after nine"
-    clock.shift(30)
-    assert length_for(app, member) == 6
-    clock.shift(30 * DAY)
-    assert length_for(app, member) == 4
-
-
-def test_a_success_gives_a_known_browser_the_guesses_of_that_code_back(
-    app: Flask, outbox: MailSink, member: BrowserDriver, clock: time_machine.Traveller
-) -> None:
-    """Standards.md 9.6, rule 4: who often mistypes does not become unknown."""
-    attack(app, outbox)
-    for _ in range(4):
-        clock.shift(60)
-        assert length_for(app, member) == 4
-        guess_wrong(member, 4)
-        assert member.enter(member.code_sent_to(ADA)).location == "/account"
-        member.post("/logout", {})
-
-
-def test_wrong_guesses_on_a_known_browser_leave_the_codes_of_others_short(
-    app: Flask, member: BrowserDriver, stranger: BrowserDriver, clock: time_machine.Traveller
-) -> None:
-    """OTP-17: its ledger is its own, in both directions."""
-    for _ in range(2):
-        assert length_for(app, member) == 4
-        guess_wrong(member, 5)
-        clock.shift(602)
-    assert length_for(app, stranger) == 4
-
-
-def test_a_known_browser_gets_its_letter_however_full_the_inbox_and_the_network_are(
-    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
-) -> None:
-    """OTP-19: buckets of its own, both of them; the same network as the flood."""
-    app = make_app(sends_per_inbox_per_hour=3, sends_per_source_per_hour=10, resend_after=0)
-    member = registered(BrowserDriver(app, outbox), ADA)
-    clock.shift(1)
-    for number in range(12):
-        ApiDriver(app, outbox).send(ADA if number < 4 else f"x{number}@example.com")
-    newcomer = BrowserDriver(app, outbox)
-    assert newcomer.ask(ADA).status_code == 429
-    assert length_for(app, member) == 4
-    assert member.enter(member.code_sent_to(ADA)).location == "/account"
-
-
-def test_a_known_browser_has_a_quota_too_and_shares_the_long_code_beyond_it(
-    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
-) -> None:
-    """OTP-19, OTP-20: the quota for an inbox, but a bucket that nobody else fills."""
-    app = make_app(sends_per_inbox_per_hour=3, resend_after=0)
-    member, stranger = registered(BrowserDriver(app, outbox), ADA), BrowserDriver(app, outbox, ELSEWHERE)
-    clock.shift(3_600)
-    assert [member.ask(ADA).status_code for _ in range(4)] == [303, 303, 303, 429]
-    assert length_for(app, stranger) == 4
-    clock.shift(600)
-    assert length_for(app, member) == 20
-
-
-def test_a_known_browser_and_a_stranger_are_each_told_and_given_back_what_is_theirs(
-    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
-) -> None:
-    """OTP-17, API-03: whichever of them locked the account's ledger before."""
-    app = make_app(sends_per_source_per_hour=2, resend_after=0)
-    member = registered(BrowserDriver(app, outbox), ADA)
-    clock.shift(3_600)
-    visitors = [member, BrowserDriver(app, outbox, ELSEWHERE)]
-    for first, second in (visitors, visitors[::-1]):
-        assert [first.ask(ADA).status_code for _ in range(2)] == [303, 303]
-        assert second.ask(ADA).status_code == 303
-        clock.shift(600)
-        for visitor, wait in ((first, 1_200), (second, None)):
-            outbox.fault = "reject_5xx"
-            assert [visitor.ask(ADA).status_code for _ in range(3)] == ([429] * 3 if wait else [500] * 3)
-            outbox.fault = None
-        assert second.ask(ADA).status_code == 303
-        refused = [visitor.ask(ADA) for visitor in (first, second)]
-        assert [answer.headers.get("Retry-After") for answer in refused] == ["1200", "1200"]
-        clock.shift(7_200)
 
 
 def test_the_cookie_of_one_account_is_worth_nothing_for_another(

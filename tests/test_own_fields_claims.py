@@ -12,8 +12,8 @@ from tests.conftest import Made
 from tests.drivers import BrowserDriver
 from tests.filling import CLAIMS, COMPANY, FILLED, SEATS, declared, typed
 from tests.relying import RelyingParty
+from tests.resuming import at_registration
 from tests.support.smtp import MailSink
-from tests.test_resuming import at_registration
 
 NAMES = {"first_name": "Ada", "last_name": "Lovelace", "terms": "y"}
 WELL_KNOWN = "/.well-known/openid-configuration"

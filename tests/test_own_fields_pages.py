@@ -8,8 +8,8 @@ from flask import Flask
 from tests.conftest import Made, services_of
 from tests.drivers import BrowserDriver
 from tests.filling import ALL, COMPANY, FILLED, NEWS, SEATS, TEAM, declared, typed
+from tests.resuming import at_registration
 from tests.support.smtp import MailSink
-from tests.test_resuming import at_registration
 
 ADA = "ada@example.com"
 NAMES = {"first_name": "Ada", "last_name": "Lovelace", "terms": "y"}

@@ -1,94 +1,21 @@
-"""The pages about the addresses and numbers of a person (OTP-31, OTP-32, OTP-36, SES-12)."""
+"""The lists of a person's addresses and numbers: their buttons, who may use them (OTP-31, OTP-32, OTP-36, SES-12)."""
 
 from __future__ import annotations
 
 import re
-from html import unescape
 
 import pytest
 import time_machine
 from flask import Flask
-from werkzeug.test import TestResponse
 
-from tests.conftest import Made, services_of
-from tests.drivers import BrowserDriver, wrong_code
-from tests.owning import ADA, BOB, EVE, NEW, NEWER, OTHER_PHONE, PHONE
+from tests.conftest import Made
+from tests.owning import ADA, BOB, NEW, NEWER, OTHER_PHONE, PHONE, app
 from tests.support.outboxes import Outboxes, is_number
+from tests.tending import EMAIL_PAGES, PHONE_PAGES, Person, ada
 
-EMAIL_PAGES, PHONE_PAGES = "/account/email", "/account/phone"
+__all__ = ["ada", "app"]
 STEPS = [("GET", ""), ("POST", ""), ("GET", "/code"), ("POST", "/code"), ("GET", "/code/state")]
 STEPS += [("POST", "/main"), ("POST", "/remove")]
-
-
-@pytest.fixture
-def app(make_app: Made, outboxes: Outboxes) -> Flask:
-    """A portal that sends letters and text messages."""
-    app: Flask = make_app(sms_url=outboxes.sms.setting)
-    return app
-
-
-class Person(BrowserDriver):
-    """A browser whose person looks after addresses."""
-
-    def pages(self, destination: str) -> str:
-        """The path of the pages about such a destination."""
-        return PHONE_PAGES if is_number(destination) else EMAIL_PAGES
-
-    def add(self, destination: str, *, keep: bool = False) -> TestResponse:
-        """Have a code sent to one more; stands on the code page if that went well."""
-        self.settle()
-        self.get(self.pages(destination))
-        fields = {"phone" if is_number(destination) else "email": destination} | ({"keep": "1"} if keep else {})
-        answer = self.post(self.pages(destination), fields)
-        if answer.status_code == 303:
-            self.get(answer.location)
-            self.here = answer.location
-        return answer
-
-    def confirm(self, code: str) -> TestResponse:
-        """Enter a code on the page that is open; stands on the list if that went well."""
-        answer = self.post(self.here, {"code": code, "challenge": self.hidden("challenge") or ""})
-        if answer.status_code == 303:
-            self.get(answer.location)
-        return answer
-
-    def take(self, destination: str, *, keep: bool = False) -> None:
-        """Add one more."""
-        assert self.add(destination, keep=keep).status_code == 303
-        assert self.confirm(self.code_sent_to(destination)).location == f"{self.pages(destination)}?changed=1"
-
-    def do(self, step: str, destination: str) -> TestResponse:
-        """Press a button of the list."""
-        self.get(self.pages(destination))
-        answer = self.post(f"{self.pages(destination)}/{step}", {"value": destination})
-        if answer.status_code == 303:
-            self.get(answer.location)
-        return answer
-
-    def shown(self, path: str = EMAIL_PAGES) -> list[str]:
-        """What a list shows, the main one with a star."""
-        self.get(path)
-        found = re.findall(r'<h2><bdi class="address"[^>]*>(.*?)</bdi>(.*?)</h2>', self.page)
-        return [f"{value}*" if "Main" in tag else value for value, tag in found]
-
-    def settle(self) -> None:
-        """Wait for all letters."""
-        services_of(self.client.application).background.wait()
-
-    @property
-    def refusal(self) -> str:
-        """What stands above the list because something was refused."""
-        found = re.search(r'<p class="notice is-bad" role="alert">.*?<span>(.*?)</span>', self.page)
-        return unescape(found[1]) if found else ""
-
-
-@pytest.fixture
-def ada(clock: time_machine.Traveller, app: Flask, outboxes: Outboxes) -> Person:
-    """The browser in which Ada has just registered; the clock stands still."""
-    person = Person(app, outboxes)
-    person.register(ADA)
-    clock.shift(1)
-    return person
 
 
 @pytest.mark.parametrize(("former", "new"), [(ADA, NEW), (PHONE, OTHER_PHONE)])
@@ -127,30 +54,6 @@ def test_one_is_added_beside_the_main_one(ada: Person) -> None:
     assert ada.shown() == [f"{ADA}*"]
 
 
-def test_to_keep_the_main_one_is_remembered_by_all_pages_on_the_way(
-    ada: Person, clock: time_machine.Traveller
-) -> None:
-    """By a wrong code, a resend and another language: nothing is replaced by an accident."""
-    ada.add(NEW, keep=True)
-    code = ada.code_sent_to(NEW)
-    assert ada.here == f"{EMAIL_PAGES}/code?keep=1"
-    assert "takes the place" not in ada.page
-    assert ada.confirm(wrong_code(code)).status_code == 401
-    clock.shift(31)
-    again = re.search(rf'action="({EMAIL_PAGES}\?keep=1)"', ada.page)
-    assert again is not None
-    answer = ada.post(unescape(again[1]), {"email": NEW})
-    assert answer.location == ada.here
-    ada.follow(answer)
-    assert ada.notice == "Sent again. The code is the same as before."
-    language = re.search(rf'href="({EMAIL_PAGES}/code\?[^"]*lang=en[^"]*)"', ada.page)
-    assert language is not None
-    ada.here = unescape(language[1])
-    ada.get(ada.here)
-    assert ada.confirm(code).status_code == 303
-    assert ada.shown() == [f"{ADA}*", NEW]
-
-
 def test_the_page_of_numbers_says_what_is_risky_and_offers_an_address(
     clock: time_machine.Traveller, app: Flask, outboxes: Outboxes
 ) -> None:
@@ -183,35 +86,6 @@ def test_what_was_entered_wrong_is_said_under_the_field(ada: Person) -> None:
     assert ada.error("phone") == "This is not a phone number."
 
 
-def test_wrong_codes_are_counted_and_end_it(ada: Person, clock: time_machine.Traveller) -> None:
-    ada.add(NEW)
-    code = ada.code_sent_to(NEW)
-    assert ada.confirm("12").status_code == 400
-    assert ada.error("code") == "This is not a code."
-    for left in (4, 3, 2, 1):
-        assert ada.confirm(wrong_code(code, left)).status_code == 401
-        assert ada.error("code").startswith(f"That code is not right. {left} ")
-    assert ada.confirm(wrong_code(code, 5)).status_code == 401
-    assert ada.heading == "This code no longer works"
-    assert ada.confirm(code).status_code == 401
-    assert ada.shown() == [f"{ADA}*"]
-
-
-def test_a_code_that_is_over_is_said_so_also_after_a_new_proof(ada: Person, clock: time_machine.Traveller) -> None:
-    """The session goes on (SES-04), its code does not."""
-    ada.add(NEW)
-    code = ada.code_sent_to(NEW)
-    clock.shift(600)
-    assert ada.get(EMAIL_PAGES).location == "/account/confirm"
-    ada.get("/account/confirm")
-    ada.follow(ada.post("/account/confirm", {}))
-    assert ada.enter(ada.code_sent_to(ADA)).location == EMAIL_PAGES
-    ada.get(f"{EMAIL_PAGES}/code")
-    assert ada.heading == "This code no longer works"
-    assert ada.confirm(code).status_code == 401
-    assert ada.shown() == [f"{ADA}*"]
-
-
 @pytest.mark.parametrize(("method", "step"), STEPS)
 def test_every_page_needs_a_sign_in_of_the_last_ten_minutes(
     ada: Person, app: Flask, outboxes: Outboxes, clock: time_machine.Traveller, method: str, step: str
@@ -242,59 +116,6 @@ def test_every_button_needs_the_token_of_its_form(ada: Person, step: str) -> Non
     fields = {"csrf_token": "", "email": NEWER, "value": NEW, "code": "1234"}
     assert ada.post(f"{EMAIL_PAGES}{step}", fields).status_code == 403
     assert ada.shown() == [f"{ADA}*", NEW]
-
-
-def test_a_code_page_is_of_the_session_that_asked(
-    ada: Person, app: Flask, outboxes: Outboxes, clock: time_machine.Traveller
-) -> None:
-    """Neither another person's browser nor another one of hers goes on with it."""
-    ada.add(NEW)
-    code, challenge = ada.code_sent_to(NEW), ada.hidden("challenge") or ""
-    for number, email in enumerate((EVE, ADA)):
-        other = Person(app, outboxes, f"198.51.100.{number}")
-        clock.shift(60)
-        assert other.prove(email).status_code == 303
-        if email == EVE:
-            other.register(EVE)
-        other.get(EMAIL_PAGES)
-        assert other.get(f"{EMAIL_PAGES}/code").location == EMAIL_PAGES
-        other.get(EMAIL_PAGES)
-        answer = other.post(f"{EMAIL_PAGES}/code", {"code": code, "challenge": challenge})
-        assert answer.location == EMAIL_PAGES
-        assert NEW not in other.shown()
-    assert ada.confirm(code).status_code == 303
-
-
-def test_a_code_for_a_number_is_none_for_the_page_of_addresses(ada: Person) -> None:
-    ada.add(PHONE)
-    assert ada.get(f"{EMAIL_PAGES}/code").location == EMAIL_PAGES
-    assert ada.get(f"{PHONE_PAGES}/code").status_code == 200
-    assert ada.confirm(ada.code_sent_to(PHONE)).status_code == 303
-    assert ada.shown(PHONE_PAGES) == [f"{PHONE}*"]
-
-
-def test_a_second_tab_and_a_second_click_go_on(ada: Person) -> None:
-    """The other tab notices that the code did its work."""
-    ada.add(NEW)
-    code, challenge = ada.code_sent_to(NEW), ada.hidden("challenge") or ""
-    state = f"{EMAIL_PAGES}/code/state?challenge={challenge}"
-    assert ada.get(state).json == {"approved": False, "done": False}
-    ada.confirm(code)
-    assert ada.get(state).json == {"approved": False, "done": True}
-    answer = ada.post(f"{EMAIL_PAGES}/code", {"code": code, "challenge": challenge})
-    assert (answer.status_code, answer.location) == (303, EMAIL_PAGES)
-    assert ada.get(f"{EMAIL_PAGES}/code").location == EMAIL_PAGES
-    assert ada.shown() == [f"{NEW}*"]
-
-
-def test_what_is_another_persons_is_told_after_the_right_code(ada: Person, app: Flask, outboxes: Outboxes) -> None:
-    """OTP-21."""
-    Person(app, outboxes).register(BOB)
-    ada.add(BOB)
-    assert ada.heading == "Enter your code"
-    assert ada.confirm(ada.code_sent_to(BOB)).status_code == 409
-    assert ada.refusal == "It belongs to another account. Sign in with it, and remove it there first."
-    assert ada.shown() == [f"{ADA}*"]
 
 
 def test_a_third_one_replaces_the_main_one_or_is_refused(ada: Person, clock: time_machine.Traveller) -> None:

@@ -8,8 +8,8 @@ from flask import Flask
 from tests.conftest import Made, services_of
 from tests.drivers import BrowserDriver
 from tests.filling import FILLED, declared, typed
+from tests.resuming import at_registration
 from tests.support.smtp import MailSink
-from tests.test_resuming import at_registration
 
 ADA = "ada@example.com"
 ROWS = ["profile", "email", "phone", "sessions", "apps", "activity", "export", "delete"]

@@ -2,50 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 import time_machine
 from flask import Flask
 from sqlalchemy import text
 
-from tests.arriving import arrive, ask, enter, phone, start
-from tests.conftest import SECRET_KEY, Made, services_of
+from tests.arriving import phone
+from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, BrowserDriver, outcome
-from tests.filling import COMPANY, FILLED, declared, typed
-from tests.relying import ADA, RelyingParty, shop
+from tests.filling import FILLED, declared, typed
+from tests.relying import ADA
+from tests.resuming import JSON_NAMES, NAMES, OFFER, TAKEN, at_registration, rows
 from tests.support.outboxes import Outboxes, number_of
 from tests.support.sms import SmsSink
 from tests.support.smtp import MailSink
 
-__all__ = ["phone", "shop"]
+__all__ = ["phone"]
 BOB = "bob@example.com"
-NAMES = {"first_name": "Ada", "last_name": "Lovelace", "terms": "y"}
-JSON_NAMES = {"firstName": "Ada", "lastName": "Lovelace", "acceptTerms": True}
-TAKEN = "This address is already registered. Please sign in."
-OFFER = "Continue your registration"
-
-
-def at_registration(browser: BrowserDriver, email: str = ADA) -> BrowserDriver:
-    """The browser, before the form of a proven address."""
-    browser.follow(browser.prove(email))
-    assert browser.heading == "One last step"
-    return browser
-
-
-def rows(app: Flask) -> list[Any]:
-    """The registrations: their ids, and what is kept of their forms."""
-    with services_of(app).engine.connect() as connection:
-        return list(connection.execute(text("SELECT id, draft, completed_at, expires_at FROM registration")))
-
-
-def moved(browser: BrowserDriver, app: Flask, outbox: MailSink) -> BrowserDriver:
-    """The same browser, with its cookies, at another portal."""
-    other = BrowserDriver(app, outbox)
-    for name in ("portal-browser", "portal-registration", "portal-form", "portal-app"):
-        if value := browser.cookie(name):
-            other.client.set_cookie(name, value)
-    return other
 
 
 def test_the_first_page_offers_to_go_on(browser: BrowserDriver) -> None:
@@ -188,78 +161,6 @@ def test_a_registration_of_yesterday_keeps_nothing_for_who_begins_anew(
     assert at_registration(phone).value("first_name") == ""
 
 
-def test_an_app_that_sent_the_person_gets_its_answer_after_the_tab_was_closed(
-    shop: RelyingParty, browser: BrowserDriver, clock: time_machine.Traveller
-) -> None:
-    """OP-30: from the first page, which says nothing of the app; until the very end of the registration."""
-    start(browser, shop, state="of-yesterday")
-    clock.shift(60)
-    ask(browser)
-    clock.shift(60)
-    enter(browser, browser.code_sent_to(ADA))
-    tab = browser.another_tab()
-    clock.shift(86_399)
-    tab.get("/login")
-    assert OFFER in tab.page
-    tab.get("/register")
-    assert "Demo Shop" in tab.page
-    answer = tab.post("/register", {**NAMES, "registration": tab.hidden("registration") or ""})
-    assert arrive(tab, answer)["state"] == "of-yesterday"
-
-
-def test_a_registration_that_may_take_a_week_leads_to_the_app_after_days(
-    make_app: Made, outbox: MailSink, clock: time_machine.Traveller
-) -> None:
-    app = make_app(registration_ttl="7d")
-    browser, shop = BrowserDriver(app, outbox), RelyingParty(app)
-    start(browser, shop, state="of-last-week")
-    clock.shift(1)
-    ask(browser)
-    enter(browser, browser.code_sent_to(ADA))
-    clock.shift(6 * 86_400)
-    browser.get("/register")
-    answer = browser.post("/register", {**NAMES, "registration": browser.hidden("registration") or ""})
-    assert arrive(browser, answer)["state"] == "of-last-week"
-
-
-def test_an_app_that_sends_the_person_again_is_the_one_that_is_answered(
-    shop: RelyingParty, browser: BrowserDriver, clock: time_machine.Traveller
-) -> None:
-    """The person may close the tab once more."""
-    start(browser, shop, state="first")
-    clock.shift(1)
-    ask(browser)
-    enter(browser, browser.code_sent_to(ADA))
-    clock.shift(3_600)
-    request_id = start(browser, shop, state="second")
-    assert f'href="/register?request={request_id}"' in browser.page
-    browser.get(f"/register?request={request_id}")
-    clock.shift(3_600)
-    tab = browser.another_tab()
-    tab.get("/register")
-    answer = tab.post("/register", {**NAMES, "registration": tab.hidden("registration") or ""})
-    assert arrive(tab, answer)["state"] == "second"
-
-
-def test_the_browser_that_an_app_sent_signs_in_for_it_where_another_device_was_first(
-    shop: RelyingParty, browser: BrowserDriver, phone: BrowserDriver, clock: time_machine.Traveller
-) -> None:
-    start(browser, shop, state="of-the-shop")
-    clock.shift(1)
-    ask(browser)
-    browser.follow(enter(browser, browser.code_sent_to(ADA)))
-    clock.shift(31)
-    at_registration(phone)
-    assert phone.post("/register", NAMES).location == "/account", "the app's request is the other browser's"
-    clock.shift(31)
-    answer = browser.another_tab().get("/register")
-    assert "request=" in answer.location
-    browser.follow(answer)
-    assert (browser.notice, "Demo Shop" in browser.page) == (TAKEN, True)
-    ask(browser)
-    assert arrive(browser, enter(browser, browser.code_sent_to(ADA)))["state"] == "of-the-shop"
-
-
 def test_the_json_api_and_a_browser_share_one_registration(
     app: Flask, api: ApiDriver, browser: BrowserDriver, clock: time_machine.Traveller
 ) -> None:
@@ -289,50 +190,6 @@ def test_two_addresses_in_one_browser_are_two_registrations(
     assert len((browser.cookie("portal-registration") or "").split(".")) == 2, "one secret for each"
 
 
-@pytest.mark.parametrize("keeps_former", [True, False], ids=["with the former as fallback", "without"])
-def test_a_registration_survives_another_secret_key(
-    make_app: Made, outbox: MailSink, clock: time_machine.Traveller, keeps_former: bool
-) -> None:
-    """OPS-15. Also the browser's cookie: what the database keeps of it depends on no key."""
-    before = make_app()
-    browser = at_registration(BrowserDriver(before, outbox))
-    fallbacks = {"secret_key_fallbacks": SECRET_KEY} if keeps_former else {}
-    after = make_app(secret_key="another secret of the tests that is long enough", **fallbacks)
-    clock.shift(31)
-    later, phone = moved(browser, after, outbox), BrowserDriver(after, outbox, "198.51.100.7")
-    later.get("/register")
-    assert ADA in later.page
-    at_registration(phone)
-    assert len(rows(after)) == 1
-    later.get("/login")
-    assert (OFFER in later.page) is keeps_former, "a key that is honoured no more opens nothing once it was noticed"
-    assert phone.post("/register", NAMES).location == "/account"
-
-
-def test_no_registration_is_completed_once_sign_up_is_closed(make_app: Made, outbox: MailSink) -> None:
-    """Contract, section 1 (SIGNUP): as with a code that was sent before."""
-    before = make_app()
-    begun = at_registration(BrowserDriver(before, outbox))
-    token = ApiDriver(before, outbox, "203.0.113.9").proven("bob@example.com")["registrationToken"]
-    closed = make_app(signup="closed")
-    later = moved(begun, closed, outbox)
-    later.page = begun.page
-    assert later.post("/register", NAMES).location == "/login"
-    assert later.get("/register").location == "/login"
-    later.get("/login")
-    assert OFFER not in later.page
-    answer = ApiDriver(closed, outbox).post("complete-registration", JSON_NAMES, token=token)
-    assert outcome(answer) == (401, "unauthorized")
-    assert moved(begun, make_app(), outbox).get("/register").status_code == 200, "open again, it goes on"
-
-
-def test_a_registration_survives_a_restart(make_app: Made, outbox: MailSink) -> None:
-    browser = at_registration(BrowserDriver(make_app(), outbox))
-    later = moved(browser, make_app(), outbox)
-    later.get("/register")
-    assert later.post("/register", NAMES).location == "/account"
-
-
 def test_the_secret_of_a_registration_is_not_what_the_database_keeps(browser: BrowserDriver, app: Flask) -> None:
     """SES-01: neither its id nor its row open it."""
     at_registration(browser)
@@ -344,27 +201,6 @@ def test_the_secret_of_a_registration_is_not_what_the_database_keeps(browser: Br
     for value in (*stored, secret[:-1], secret.swapcase()):
         thief.client.set_cookie("portal-registration", value)
         assert thief.get("/register").location == "/login"
-
-
-def test_a_registration_of_a_release_before_goes_on(app: Flask, browser: BrowserDriver, api: ApiDriver) -> None:
-    """There API registrations had no secret; a browser that proves the address is given one."""
-    api.proven(ADA)
-    with services_of(app).engine.begin() as connection:
-        connection.execute(text("UPDATE registration SET secret_hash = NULL"))
-    at_registration(browser)
-    assert len(rows(app)) == 1
-    assert browser.post("/register", NAMES).location == "/account"
-
-
-def test_a_required_field_of_now_is_asked_of_who_began_before(make_app: Made, outbox: MailSink) -> None:
-    browser = at_registration(BrowserDriver(make_app(), outbox))
-    browser.post("/register", {"first_name": "Ada", "last_name": ""})
-    later = moved(browser, make_app(**declared(COMPANY)), outbox)
-    later.get("/register")
-    assert later.value("first_name") == "Ada"
-    assert later.post("/register", NAMES).status_code == 400
-    assert later.error("own_company") == "This is required."
-    assert later.post("/register", {**NAMES, "own_company": "Engines"}).location == "/account"
 
 
 def test_no_json_answer_tells_what_was_typed(api: ApiDriver, browser: BrowserDriver) -> None:

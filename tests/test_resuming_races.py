@@ -12,11 +12,12 @@ from auth_portal.signin.erasure import erase
 from auth_portal.signin.events import PORTAL
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver
+from tests.relying import ADA
+from tests.resuming import JSON_NAMES, NAMES, at_registration
 from tests.support.api import Answer, Api, in_parallel
 from tests.support.smtp import MailSink
 from tests.test_leaving_races import start_and_wait
 from tests.test_races import Portal, portal, statuses
-from tests.test_resuming import ADA, JSON_NAMES, NAMES, at_registration
 
 __all__ = ["portal"]
 
