@@ -13,7 +13,7 @@ from flask import Flask
 from auth_portal.cli import portal
 from auth_portal.oidc.clients import Client
 from tests.conftest import environment, services_of
-from tests.test_cli import connections_closed
+from tests.operating import connections_closed
 
 RETURN = "https://app.example/cb"
 Run = Callable[..., Result]

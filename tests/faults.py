@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -20,6 +21,7 @@ from tests.test_pages_links import letter_link, press
 
 MOST_STEPS = 40
 RESEND_AFTER_S = 30
+PATIENCE_S = 20.0
 
 
 @dataclass
@@ -199,3 +201,11 @@ def by_page_form(stage: Stage, email: str) -> Kill:
         "registration": kill.by.hidden("registration"),
     }
     return Kill(email, kill.by, lambda: kill.by.post("/register", fields))
+
+
+def wait_until(condition: Callable[[], bool], what: str) -> None:
+    """Look again and again until it is so."""
+    end = time.monotonic() + PATIENCE_S
+    while not condition():
+        assert time.monotonic() < end, f"not within {PATIENCE_S} s: {what}"
+        time.sleep(0.05)

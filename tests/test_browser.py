@@ -12,8 +12,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import Visit
 from tests.drivers import wrong_code
-from tests.support.portal import PortalProcess
-from tests.support.ports import free_port
+from tests.support.portal import PortalProcess, development_portal
 
 _numbers = itertools.count()
 
@@ -21,14 +20,7 @@ _numbers = itertools.count()
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     """A development portal with a database of its own; the mailbox is the checkout's."""
-    port = free_port()
-    settings = {
-        "ENV": "development",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('browser') / 'portal.db'}",
-        "SECRET_KEY": "a secret of the browser tests that is long enough",
-    }
-    with PortalProcess({f"AUTH_PORTAL_{name}": value for name, value in settings.items()}, port=port) as running:
+    with development_portal(tmp_path_factory.mktemp("browser") / "portal.db") as running:
         yield running
 
 

@@ -11,8 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import Visit
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess
-from tests.support.ports import free_port
+from tests.support.portal import PortalProcess, development_portal
 
 _numbers = itertools.count()
 
@@ -34,14 +33,7 @@ navigator.credentials.get = (options) => new Promise((arrive, fail) => {
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     """A development portal with a database of its own; text messages end in the checkout's mailbox."""
-    port = free_port()
-    settings = {
-        "ENV": "development",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('phone') / 'portal.db'}",
-        "SECRET_KEY": "a secret of the browser tests that is long enough",
-    }
-    with PortalProcess({f"AUTH_PORTAL_{name}": value for name, value in settings.items()}, port=port) as running:
+    with development_portal(tmp_path_factory.mktemp("phone") / "portal.db") as running:
         yield running
 
 

@@ -12,8 +12,7 @@ from playwright.sync_api import Page, Route, expect
 from tests.conftest import Visit
 from tests.support.api import Api
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess
-from tests.support.ports import free_port
+from tests.support.portal import PortalProcess, development_portal
 
 QUOTA = 2
 SAYS = {
@@ -34,16 +33,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     """A development portal that sends 2 codes an hour to one network and believes what address it is told."""
-    port = free_port()
-    settings = {
-        "ENV": "development",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "DATABASE_URL": f"sqlite:///{tmp_path_factory.mktemp('pressure') / 'portal.db'}",
-        "SECRET_KEY": "a secret of the browser tests that is long enough",
-        "SENDS_PER_SOURCE_PER_HOUR": str(QUOTA),
-        "TRUSTED_PROXIES": "1",
-    }
-    with PortalProcess({f"AUTH_PORTAL_{name}": value for name, value in settings.items()}, port=port) as running:
+    path = tmp_path_factory.mktemp("pressure") / "portal.db"
+    with development_portal(path, sends_per_source_per_hour=QUOTA, trusted_proxies=1) as running:
         yield running
 
 

@@ -14,26 +14,12 @@ from playwright.sync_api import Page, expect
 from tests.conftest import Visit
 from tests.filling import COMPANY, declared
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess
-from tests.support.ports import free_port
+from tests.support.portal import PortalProcess, development_portal
 
 _numbers = itertools.count()
 NAME = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenh"
 SMALL = {"viewport": {"width": 320, "height": 640}}
 SCRIPTED = pytest.mark.parametrize("scripted", [True, False], ids=["with JavaScript", "without JavaScript"])
-
-
-def process(path: Path, **settings: str) -> PortalProcess:
-    """A development portal with fields of every type; what else is set."""
-    port = free_port()
-    values = {
-        "ENV": "development",
-        "PUBLIC_URL": f"http://127.0.0.1:{port}",
-        "DATABASE_URL": f"sqlite:///{path}",
-        "SECRET_KEY": "a secret of the browser tests that is long enough",
-        **{name.upper(): value for name, value in settings.items()},
-    }
-    return PortalProcess({f"AUTH_PORTAL_{name}": value for name, value in values.items()}, port=port)
 
 
 @pytest.fixture(scope="module")
@@ -44,8 +30,8 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def portal(database: Path) -> Iterator[PortalProcess]:
-    """The portal."""
-    with process(database, terms_url="https://terms.example/", **declared()) as running:
+    """A development portal with fields of every type."""
+    with development_portal(database, terms_url="https://terms.example/", **declared()) as running:
         yield running
 
 
@@ -53,7 +39,9 @@ def portal(database: Path) -> Iterator[PortalProcess]:
 def stricter(portal: PortalProcess, database: Path) -> Iterator[PortalProcess]:
     """The same portal after its operator changed the terms and wants to know one thing more."""
     more = {**COMPANY, "name": "cost", "label": {"tr": "Masraf yeri", "en": "Cost centre"}}
-    with process(database, terms_version="2", terms_url="https://terms.example/", **declared(more)) as running:
+    with development_portal(
+        database, terms_version="2", terms_url="https://terms.example/", **declared(more)
+    ) as running:
         yield running
 
 

@@ -12,8 +12,8 @@ from sqlalchemy import select
 from auth_portal.models import Event
 from tests.conftest import services_of
 from tests.drivers import ApiDriver, BrowserDriver, outcome
+from tests.operating import Run, json_of, run
 from tests.relying import RelyingParty
-from tests.test_cli import Run, json_of, run
 
 __all__ = ["run"]
 ADA = "ada@example.com"

@@ -13,8 +13,8 @@ from flask import Flask
 from auth_portal.cli import portal
 from tests.commanding import RETURN, Run, create, find, one, run
 from tests.conftest import environment, services_of
+from tests.operating import connections_closed
 from tests.registering import KEYS, PNG
-from tests.test_cli import connections_closed
 
 __all__ = ["run"]
 

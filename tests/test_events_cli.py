@@ -14,7 +14,7 @@ from auth_portal.signin.events import OPERATOR
 from tests.auditing import ADA, BOB, DAY, MINUTE, AuditLog, log, with_history
 from tests.conftest import environment
 from tests.drivers import ApiDriver
-from tests.test_cli import connections_closed, json_of, shell
+from tests.operating import connections_closed, json_of, shell
 
 __all__ = ["log"]
 Run = Callable[..., Result]

@@ -20,12 +20,12 @@ from auth_portal.signin.events import PORTAL, forget_person
 from tests.commanding import RETURN, Run, create, run
 from tests.conftest import SECRET_KEY, environment, services_of
 from tests.drivers import ApiDriver, BrowserDriver, wrong_code
+from tests.operating import shell
 from tests.relying import RelyingParty, request_id_in
 from tests.support.api import Api, in_parallel
 from tests.support.letters import text_of
 from tests.support.portal import PortalProcess
 from tests.support.smtp import MailSink, code_in
-from tests.test_cli import shell
 from tests.test_device import say, start
 
 __all__ = ["run"]

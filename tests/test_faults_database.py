@@ -30,11 +30,11 @@ from tests.faults import (
     seen,
     send_by_json,
     send_by_page,
+    wait_until,
 )
 from tests.support.faulty_portal import FaultyPortal, RemoteApp, holding
 from tests.support.postgres import PostgresServer
 from tests.support.smtp import MailSink
-from tests.test_outage import wait_until
 
 AWAY, AWAY_PAGE = (503, "service_unavailable"), (503, "Back in a moment")
 ATTEMPTS = 5

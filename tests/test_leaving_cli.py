@@ -23,10 +23,10 @@ from auth_portal.signin.keyring import digest
 from tests.conftest import environment, services_of
 from tests.drivers import ApiDriver, BrowserDriver, outcome
 from tests.leaving import WEEK, goodbyes, link_in
+from tests.operating import Run, connections_closed, json_of
 from tests.support.letters import text_of
 from tests.support.portal import ROOT
 from tests.support.smtp import MailSink
-from tests.test_cli import Run, connections_closed, json_of
 
 ADA, BOB = "ada@example.com", "bob@example.com"
 

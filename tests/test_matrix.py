@@ -20,10 +20,10 @@ from auth_portal.signin.refreshing import REFRESH_GRACE
 from tests.conftest import Made, environment
 from tests.drivers import AUTH, ApiDriver, BrowserDriver
 from tests.ending import SESSION, Scene
+from tests.operating import connections_closed
 from tests.relying import ADA
 from tests.support.letters import text_of
 from tests.support.smtp import MailSink
-from tests.test_cli import connections_closed
 
 PAGE = "/account/sessions"
 NEW = "ada@new.example"

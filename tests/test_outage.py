@@ -8,7 +8,6 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +19,7 @@ from auth_portal import db as database
 from auth_portal.app import create_app
 from tests.conftest import environment, services_of, settings_for, unavailable
 from tests.drivers import ApiDriver, BrowserDriver
+from tests.faults import wait_until
 from tests.support import smtp_session
 from tests.support.api import Answer, Api, in_parallel
 from tests.support.portal import PortalProcess
@@ -27,15 +27,6 @@ from tests.support.postgres import PostgresServer, StopMode
 from tests.support.smtp import MailSink, code_in
 
 NAMES = {"firstName": "Ada", "lastName": "Lovelace", "acceptTerms": True}
-PATIENCE_S = 20.0
-
-
-def wait_until(condition: Callable[[], bool], what: str) -> None:
-    """Look again and again until it is so."""
-    end = time.monotonic() + PATIENCE_S
-    while not condition():
-        assert time.monotonic() < end, f"not within {PATIENCE_S} s: {what}"
-        time.sleep(0.05)
 
 
 def register(api: Api, sink: MailSink, email: str) -> dict[str, Any]:

@@ -11,9 +11,9 @@ from sqlalchemy import text
 from tests.conftest import Made, services_of
 from tests.drivers import ApiDriver, data_of, outcome
 from tests.filling import ALL, COMPANY, FILLED, NEWS, RULES, SEATS, TEAM, declared
+from tests.operating import Run, json_of, run
 from tests.support.api import in_parallel
 from tests.support.smtp import MailSink
-from tests.test_cli import Run, json_of, run
 
 __all__ = ["run"]
 ADA = "ada@example.com"

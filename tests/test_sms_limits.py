@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from functools import partial
 
 import pytest
@@ -13,30 +12,20 @@ from werkzeug.test import TestResponse
 
 from auth_portal.settings import load_settings
 from auth_portal.signin import limits, proof_of_work
-from tests.conftest import Made, environment, services_of
-from tests.drivers import ApiDriver, BrowserDriver, data_of, outcome
+from tests.conftest import Made, environment
+from tests.drivers import ApiDriver, BrowserDriver, outcome
+from tests.spending import ADA, HOUR, LIMITED, QUOTA, RANGE, elsewhere, ranges, strangers
 from tests.support.api import in_parallel
 from tests.support.outboxes import Outboxes
 from tests.support.puzzles import proof_for
 from tests.support.sms import SmsSink
 
-HOUR, DAY = 3_600, 86_400
-RANGE = "+90555111"
-ADA = f"{RANGE}2233"
-LIMITED = (429, "too_many_requests")
-QUOTA = 3
-"""Text messages an hour to a range."""
+__all__ = ["ranges"]
+DAY = 86_400
 A_DAY = 24
 """Text messages of the whole site in any 24 hours."""
 
 pytestmark = pytest.mark.usefixtures("clock")
-
-
-@pytest.fixture
-def ranges(make_app: Made, sms: SmsSink) -> Flask:
-    """A portal that texts 3 numbers of a range an hour."""
-    made: Flask = make_app(sms_url=sms.setting, sms_per_range_per_hour=QUOTA, resend_after=0)
-    return made
 
 
 @pytest.fixture
@@ -52,16 +41,6 @@ def alarms(monkeypatch: pytest.MonkeyPatch) -> CapturingLogger:
     logger = CapturingLogger()
     monkeypatch.setattr(limits, "log", logger)
     return logger
-
-
-def strangers(app: Flask, outboxes: Outboxes) -> Iterator[ApiDriver]:
-    """Callers that are each in a network of their own."""
-    return (ApiDriver(app, outboxes, f"10.0.{number // 256}.{number % 256}") for number in range(60_000))
-
-
-def elsewhere() -> Iterator[str]:
-    """Numbers that are each in a range of their own."""
-    return (f"+90532{number:03}0000" for number in range(1_000))
 
 
 def fill(app: Flask, outboxes: Outboxes) -> TestResponse:
@@ -209,79 +188,6 @@ def test_a_proof_passes_a_full_network_on_the_way_to_a_phone(
     assert browser.enter(browser.code_sent_to(ADA)).location == "/register"
 
 
-@pytest.mark.parametrize("fault", ["refuse", "broken"])
-def test_a_text_that_no_gateway_takes_costs_nothing(ranges: Flask, outboxes: Outboxes, fault: str) -> None:
-    """Contract, section 2: the challenge is withdrawn, so a retry is possible at once."""
-    api = ApiDriver(ranges, outboxes)
-    outboxes.sms.fault = fault  # type: ignore[assignment]
-    failed = [api.send(ADA) for _ in range(QUOTA + 1)]
-    assert {(*outcome(answer), answer.json["errors"][0]) for answer in failed} == {
-        (500, "delivery_failed", "SMS gönderilirken hata oluştu")
-    }
-    outboxes.sms.fault = None
-    assert [api.send(ADA).status_code for _ in range(QUOTA + 1)] == [201] * QUOTA + [429]
-    assert api.login(ADA, api.code_sent_to(ADA)).status_code == 200
-
-
-def test_a_text_that_a_gateway_may_have_taken_counts_as_one_that_it_took(
-    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller
-) -> None:
-    """OTP-19: a gateway that is too slow to answer would send, and we would pay for, as many as somebody asks for."""
-    app = make_app(sms_url=outboxes.sms.setting, sms_per_range_per_hour=QUOTA, sends_per_inbox_per_hour=QUOTA)
-    api = ApiDriver(app, outboxes)
-    outboxes.sms.fault = "hang_up"
-    failed = [outcome(api.send(ADA)) for _ in range(QUOTA + 1)]
-    assert failed == [(500, "delivery_failed")] * QUOTA + [LIMITED]
-    outboxes.sms.fault = None
-    clock.shift(HOUR // QUOTA)
-    answers = [outcome(api.send(ADA)) for _ in range(2)]
-    assert answers == [(201, None), (409, "resend_too_soon")], "what was withdrawn is no letter to its inbox"
-    assert api.login(ADA, api.code_sent_to(ADA)).status_code == 200
-
-
-def test_a_flooded_number_costs_what_is_sent_and_keeps_nobody_out(
-    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller
-) -> None:
-    """OTP-20, OTP-15: beyond its limit all who ask share one long code, in one text."""
-    app = make_app(sms_url=outboxes.sms.setting, sends_per_inbox_per_hour=2, sms_per_range_per_hour=4)
-    answers = [caller.send(ADA) for caller, _ in zip(strangers(app, outboxes), range(30), strict=False)]
-    assert [data_of(answer)["codeLength"] for answer in answers] == [4, 6] + [20] * 28
-    assert len(outboxes.sms.texts) == 3
-    neighbour = ApiDriver(app, outboxes)
-    assert neighbour.send(f"{RANGE}0001").status_code == 201, "the flood filled what it did not send"
-    assert outcome(neighbour.send(f"{RANGE}0002")) == LIMITED
-    owner = BrowserDriver(app, outboxes, "198.51.100.1")
-    clock.shift(HOUR // 4)
-    assert owner.ask(ADA).status_code == 303
-    assert owner.enter(owner.code_sent_to(ADA)).location == "/register"
-
-
-def test_a_refusal_spends_nothing_of_other_limits(make_app: Made, outboxes: Outboxes) -> None:
-    app = make_app(sms_url=outboxes.sms.setting, sms_per_range_per_hour=1, sms_per_site_per_day=16, resend_after=0)
-    api = ApiDriver(app, outboxes)
-    assert [api.send(ADA).status_code for _ in range(9)] == [201] + [429] * 8
-    assert [api.send(number).status_code for number, _ in zip(elsewhere(), range(4), strict=False)] == [201] * 3 + [
-        429
-    ]
-
-
-def test_numbers_that_are_not_served_are_refused_alike_and_spend_nothing(make_app: Made, outboxes: Outboxes) -> None:
-    """OTP-19, OTP-21: known from before the operator said so, or not."""
-    wide = make_app(sms_url=outboxes.sms.setting, sms_destinations="TR,DE")
-    ApiDriver(wide, outboxes).register("+4915112345678")
-    outboxes.clear()
-    narrow = ApiDriver(
-        make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=4, resend_after=0), outboxes, "203.0.113.9"
-    )
-    shown = [narrow.send(number) for number in ("+4915112345678", "+4915112345679") for _ in range(3)]
-    assert {outcome(answer) for answer in shown} == {(400, "validation_failed")}
-    assert {answer.json["errors"][1] for answer in shown} == {
-        "phoneNumber: is a number to which we send no text messages"
-    }
-    assert outboxes.sms.texts == []
-    assert narrow.send(ADA).status_code == 201
-
-
 def test_full_limits_look_the_same_for_known_and_unknown_numbers(
     ranges: Flask, outboxes: Outboxes, clock: time_machine.Traveller
 ) -> None:
@@ -308,20 +214,6 @@ def test_of_many_at_once_a_range_and_the_site_take_their_quotas(make_app: Made, 
     assert seen.count(201) == 5
     assert seen[:10].count(201) <= QUOTA
     assert len(outboxes.sms.texts) == 5
-
-
-@pytest.mark.parametrize(("a_day", "kinds"), [(8, ["code", "code"]), (12, ["code", "code", "new_sign_in"])])
-def test_notices_count_and_are_left_out_beyond_the_ceiling(
-    make_app: Made, outboxes: Outboxes, clock: time_machine.Traveller, a_day: int, kinds: list[str]
-) -> None:
-    """OTP-19, OTP-30: two or three texts at once; a code that was paid for is worth more than a notice."""
-    app = make_app(sms_url=outboxes.sms.setting, sms_per_site_per_day=a_day, resend_after=0)
-    BrowserDriver(app, outboxes).register(ADA)
-    clock.shift(1)
-    assert BrowserDriver(app, outboxes, "198.51.100.9").prove(ADA).location == "/account"
-    services_of(app).background.wait()
-    assert [text.kind for text in outboxes.sms.sent_to(ADA)] == kinds
-    assert outcome(ApiDriver(app, outboxes).send(ADA)) == LIMITED
 
 
 @pytest.mark.parametrize(("env", "expected"), [("production", (20, 1_000)), ("development", (0, 0))])

@@ -20,7 +20,7 @@ import psutil  # type: ignore[import-untyped]
 from tests.support.api import Answer, Api, in_parallel
 from tests.support.ports import free_port
 
-__all__ = ["Answer", "Api", "PortalFailed", "PortalProcess", "in_parallel"]
+__all__ = ["Answer", "Api", "PortalFailed", "PortalProcess", "development_portal", "in_parallel"]
 
 ROOT = Path(__file__).resolve().parents[2]
 _START_PATIENCE = 20.0  # seconds until /healthz must answer
@@ -186,6 +186,22 @@ class PortalProcess:
 
     def _failure(self, what: str) -> PortalFailed:
         return PortalFailed(f"{what}; the end of its log:\n{self.log_text()[-4000:]}")
+
+
+def development_portal(database: Path, **settings: object) -> PortalProcess:
+    """A development portal on this SQLite file, not yet started; `settings` are names in lower case.
+
+    Its issuer is the address at which it listens; its mailbox is the checkout's.
+    """
+    port = free_port()
+    values: dict[str, object] = {
+        "env": "development",
+        "public_url": f"http://127.0.0.1:{port}",
+        "database_url": f"sqlite:///{database}",
+        "secret_key": "a secret of the browser tests that is long enough",
+        **settings,
+    }
+    return PortalProcess({f"AUTH_PORTAL_{name.upper()}": str(value) for name, value in values.items()}, port=port)
 
 
 def _is_alive(process: psutil.Process) -> bool:
