@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 
 import pytest
-from click.testing import CliRunner, Result
+from click.testing import CliRunner
 
 from auth_portal.cli import portal
 from auth_portal.models import Event, EventSeal
@@ -14,21 +13,9 @@ from auth_portal.signin.events import OPERATOR
 from tests.auditing import ADA, BOB, DAY, MINUTE, AuditLog, log, with_history
 from tests.conftest import environment
 from tests.drivers import ApiDriver
-from tests.operating import connections_closed, json_of, shell
+from tests.operating import Run, json_of, run, shell
 
-__all__ = ["log"]
-Run = Callable[..., Result]
-
-
-@pytest.fixture
-def run(database_url: str) -> Run:
-    """Runs a command in this process against the test's database."""
-
-    def invoke(*words: str, **settings: object) -> Result:
-        with connections_closed():
-            return CliRunner().invoke(portal, words, env=environment(database_url, "smtp://127.0.0.1:1", **settings))
-
-    return invoke
+__all__ = ["log", "run"]
 
 
 def test_the_log_is_listed_newest_first(log: AuditLog, run: Run) -> None:
