@@ -50,9 +50,10 @@ class Scene:
         self.other.prove(ADA)
         self.other_offline = self._offline(self.other, self.notes)
         clock.shift(1)
+        services_of(app).background.wait()  # a notice must not be the newest letter
         self.tokens = self.api.proven(ADA)
         self.tv_token = self._let_tv_in()
-        services_of(app).background.wait()  # a notice must not be the newest letter
+        services_of(app).background.wait()
         self.waiting.ask(ADA)
         self.code = self.waiting.code_sent_to(ADA)
         self.credentials = self._looks(str(newcomer["registrationToken"]))

@@ -228,8 +228,8 @@ def test_an_operators_act_is_one_line_of_the_log(api: ApiDriver, database_url: s
 
 @pytest.fixture
 def process(database_url: str, outbox: MailSink) -> Callable[[], PortalProcess]:
-    """A portal that writes everything to its log."""
-    return lambda: PortalProcess(environment(database_url, outbox.url, log_level="info"))
+    """A portal that writes everything to its log. Its codes are no part of a random id by chance."""
+    return lambda: PortalProcess(environment(database_url, outbox.url, log_level="info", code_length=8))
 
 
 def test_every_event_of_a_sign_in_is_a_line_with_the_id_of_its_request(

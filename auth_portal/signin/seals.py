@@ -180,7 +180,9 @@ def count_waiting(connection: Connection, now: datetime, age: timedelta) -> int:
 _NEWEST = select(EventSeal.id, EventSeal.sealed_at, EventSeal.digest).where(
     EventSeal.id == select(func.max(EventSeal.id)).scalar_subquery()
 )
-_LAST_AT = select(func.max(EventSeal.last_at)).where(EventSeal.last_at > bindparam("soon"))
+_LAST_AT = select(func.max(Event.happened_at)).where(
+    Event.happened_at > bindparam("soon"), Event.seal_id.is_not(None)
+)
 _DIGEST = select(EventSeal.digest).where(EventSeal.id == bindparam("seal"))
 _SEAL_EVENT = (
     update(Event).where(Event.id == bindparam("given_id")).values(seal_id=bindparam("seal"), digest=bindparam("made"))
