@@ -130,8 +130,23 @@ def configure_engine(engine: Engine) -> None:
 def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
     # What is deleted is overwritten, not only freed (PRIV-02). Some builds do that anyway; a sign-in, which deletes
     # next to nothing, costs the same with and without.
-    for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
+    for pragma in ("synchronous=FULL", "foreign_keys=ON", "secure_delete=ON"):
         connection.execute(f"PRAGMA {pragma}")
+    _use_wal(connection)
+
+
+def _use_wal(connection: sqlite3.Connection) -> None:
+    """Of several nodes that open a new file at once, SQLite refuses all but one, and lets nobody wait for that one."""
+    until = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.01)
+        else:
+            return
 
 
 def _begin_immediate(connection: Any) -> None:

@@ -35,6 +35,11 @@ def html_of(message: ReceivedMail | EmailMessage) -> str:
     return _part(message, "html")
 
 
+def has_code(message: ReceivedMail | EmailMessage) -> bool:
+    """Whether this is a letter with a code."""
+    return _CODE_LINE.search(text_of(message)) is not None
+
+
 def code_in(message: ReceivedMail | EmailMessage) -> str:
     """Return the code, a long one without its gaps: the only line of the text/plain part with nothing else.
 

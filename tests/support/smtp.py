@@ -17,7 +17,7 @@ from typing import Self
 from urllib.parse import quote
 
 from tests.support.certificates import make_certificate
-from tests.support.letters import ReceivedMail, code_in, html_of, text_of
+from tests.support.letters import ReceivedMail, code_in, has_code, html_of, text_of
 from tests.support.ports import free_port
 from tests.support.smtp_session import Fault, Rules, Session, Tls
 
@@ -113,9 +113,12 @@ class MailSink:
             return [mail for mail in self.messages if recipient in mail.recipients]
 
     def code_sent_to(self, recipient: str) -> str:
-        """Return the code of the newest mail to this address; AssertionError where there is none."""
-        mails = self.sent_to(recipient)
-        assert mails, f"no mail to {recipient}"
+        """Return the code of the newest mail with one to this address; AssertionError where there is none.
+
+        A notice of what was before may come after it.
+        """
+        mails = [mail for mail in self.sent_to(recipient) if has_code(mail)]
+        assert mails, f"no mail with a code to {recipient}"
         return code_in(mails[-1])
 
     def clear(self) -> None:
