@@ -136,7 +136,7 @@ def _prepare_sqlite(connection: sqlite3.Connection, _record: object) -> None:
 
 
 def _use_wal(connection: sqlite3.Connection) -> None:
-    """Of several nodes that open a new file at once, SQLite refuses all but one, and lets nobody wait for that one."""
+    """Of several nodes that open a new file at once SQLite refuses all but one, and lets nobody wait for it."""
     until = time.monotonic() + _BUSY_TIMEOUT_MS / 1000
     while True:
         try:
