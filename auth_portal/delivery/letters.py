@@ -23,18 +23,13 @@ from markupsafe import escape
 from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.compiled import CompiledOnce
 from auth_portal.delivery.message import Message
+from auth_portal.marks import _
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.leaving import LeavingLetter
 from auth_portal.signin.notices import AddressLetter, NewsKind, NoticeLetter
 from auth_portal.signin.otp import CodeLetter
 from auth_portal.signin.places import Places
-
-
-def _(message: str) -> str:
-    """Marks a text for the catalogues."""
-    return message
-
 
 _("%(browser)s on %(system)s")  # said by signin.callers.device_words, which knows no catalogue
 

@@ -20,6 +20,7 @@ from babel.support import NullTranslations, Translations
 
 from auth_portal.delivery.gsm import is_gsm, parts, plain
 from auth_portal.delivery.letters import TRANSLATIONS
+from auth_portal.marks import _
 from auth_portal.settings import LOCALES, Settings
 from auth_portal.signin.callers import device_words
 from auth_portal.signin.leaving import LeavingLetter
@@ -31,11 +32,6 @@ _OPERATOR_MARK = 5
 _SHORT_NAME = 20
 _TEMPTS_PHONES = re.compile(r"[@/:.\\]+(?=\S)")
 """What makes phones see an address in a word."""
-
-
-def _(message: str) -> str:
-    """Marks a text for the catalogues."""
-    return message
 
 
 _ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {

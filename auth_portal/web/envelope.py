@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from flask import Response
+from pydantic import BaseModel
 
 from auth_portal.db import utcnow
 
@@ -24,8 +25,12 @@ def envelope(status: int, data: object = None, errors: list[str] | None = None) 
 
 
 def to_json(value: Any, indent: int | None = None) -> str:
-    """JSON as we send it: UTF-8, times as ``wire_time`` has them."""
-    return json.dumps(value, ensure_ascii=False, default=wire_time, indent=indent)
+    """JSON as we send it: UTF-8, times as ``wire_time`` has them; of models, what was set."""
+    return json.dumps(value, ensure_ascii=False, default=_plain, indent=indent)
+
+
+def _plain(value: Any) -> Any:
+    return value.model_dump(by_alias=True, exclude_unset=True) if isinstance(value, BaseModel) else wire_time(value)
 
 
 def wire_time(moment: datetime) -> str:

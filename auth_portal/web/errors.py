@@ -16,17 +16,13 @@ from werkzeug.exceptions import HTTPException, MethodNotAllowed
 
 from auth_portal import errors
 from auth_portal.db import UNAVAILABLE
+from auth_portal.marks import _
 from auth_portal.web.envelope import envelope, is_api
 from auth_portal.web.i18n import accepted_locale
 
 log = structlog.get_logger("web")
 
 DATABASE_RETRY_S = 5
-
-
-def _(message: str) -> str:
-    """Marks a text for the catalogues; it is translated when it is shown."""
-    return message
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,23 +5,52 @@ All of it needs a sign-in of the last minutes (SES-15), and can end all other se
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from flask import Blueprint, Response
 
+from auth_portal.errors import (
+    AddressesFull,
+    AlreadyRegistered,
+    CodeRefused,
+    LastAddress,
+    NotFound,
+    PortalError,
+    ResendTooSoon,
+    TooManyRequests,
+)
 from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.codes import parse_code
 from auth_portal.signin.sessions import LiveSession
-from auth_portal.web.api import inputs
-from auth_portal.web.api.bearer import me_json, recent_session, this_caller
+from auth_portal.web.api import answers, inputs
+from auth_portal.web.api.bearer import me_answer, recent_session, this_caller
 from auth_portal.web.api.sending import check_sms, code_sent, phone_of
 from auth_portal.web.apps import tell_apps
 from auth_portal.web.envelope import envelope
 from auth_portal.web.i18n import letter_locale
+from auth_portal.web.operation import View, Wire, operation
 from auth_portal.web.services import services
 
 blueprint = Blueprint("api_addresses", __name__, url_prefix="/api/v1/auth/me")
 
+_OF_PROVING = (CodeRefused, AlreadyRegistered, AddressesFull)
+
+
+def _changing(body: type[Wire], *refusals: type[PortalError]) -> Callable[[View], View]:
+    """Declare a call that changes what the person has."""
+    refused = (*refusals, TooManyRequests)
+    return operation({200: answers.Me}, body=body, proof="access", is_sensitive=True, refusals=refused)
+
 
 @blueprint.post("/email")
+@operation(
+    {201: answers.EmailCodeSent},
+    body=inputs.AddEmail,
+    proof="access",
+    is_sensitive=True,
+    sends="email",
+    refusals=(ResendTooSoon,),
+)
 def add_email() -> Response:
     """Send a code to an address that the person wants to have."""
     session = recent_session()
@@ -30,6 +59,7 @@ def add_email() -> Response:
 
 
 @blueprint.post("/email/verify")
+@_changing(inputs.ProveEmail, *_OF_PROVING)
 def prove_email() -> Response:
     """Take the address that a code proves, in place of the main one or beside it."""
     session = recent_session()
@@ -38,6 +68,7 @@ def prove_email() -> Response:
 
 
 @blueprint.post("/email/main")
+@_changing(inputs.OwnEmail, NotFound)
 def choose_main_email() -> Response:
     """Make the second address the main one."""
     session = recent_session()
@@ -46,6 +77,7 @@ def choose_main_email() -> Response:
 
 
 @blueprint.post("/email/remove")
+@_changing(inputs.OwnEmail, NotFound, LastAddress)
 def remove_email() -> Response:
     """Give an address up."""
     session = recent_session()
@@ -54,6 +86,14 @@ def remove_email() -> Response:
 
 
 @blueprint.post("/phone")
+@operation(
+    {201: answers.PhoneCodeSent},
+    body=inputs.AddPhone,
+    proof="access",
+    is_sensitive=True,
+    sends="sms",
+    refusals=(NotFound, ResendTooSoon),
+)
 def add_phone() -> Response:
     """Send a code to a number that the person wants to have."""
     check_sms()
@@ -63,6 +103,7 @@ def add_phone() -> Response:
 
 
 @blueprint.post("/phone/verify")
+@_changing(inputs.ProvePhone, *_OF_PROVING, NotFound)
 def prove_phone() -> Response:
     """Take the number that a code proves, in place of the main one or beside it."""
     check_sms()
@@ -72,6 +113,7 @@ def prove_phone() -> Response:
 
 
 @blueprint.post("/phone/main")
+@_changing(inputs.OwnPhone, NotFound)
 def choose_main_phone() -> Response:
     """Make the second number the main one."""
     session = recent_session()
@@ -80,6 +122,7 @@ def choose_main_phone() -> Response:
 
 
 @blueprint.post("/phone/remove")
+@_changing(inputs.OwnPhone, NotFound, LastAddress)
 def remove_phone() -> Response:
     """Give a number up."""
     session = recent_session()
@@ -120,4 +163,4 @@ def _changed(session: LiveSession, body: inputs.Change) -> Response:
     if body.end_other_sessions:
         services().open_sessions.end_others(session, this_caller())
         tell_apps()
-    return envelope(200, me_json(services().sessions.get_by_id(session.id).user))
+    return envelope(200, me_answer(services().sessions.get_by_id(session.id).user))

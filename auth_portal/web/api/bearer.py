@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import request
 
 from auth_portal.errors import Unauthenticated
@@ -12,8 +14,9 @@ from auth_portal.signin.recency import check_recent
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.standing import has_accepted
 from auth_portal.signin.users import Profile
+from auth_portal.web.api.answers import Me, User
+from auth_portal.web.api.answers import Proven as ProvenAnswer
 from auth_portal.web.devices import device_of
-from auth_portal.web.envelope import JsonObject, wire_time
 from auth_portal.web.services import services
 
 
@@ -43,32 +46,35 @@ def recent_session() -> LiveSession:
     return session
 
 
-def user_json(user: Profile) -> JsonObject:
+def user_answer(user: Profile) -> User:
     """A person as their own apps see them. What is missing or not accepted is only told: their tokens stay good."""
+    return User(**_members(user))
+
+
+def me_answer(user: Profile) -> Me:
+    """A person with all addresses and numbers that they have proven, the main ones first (OTP-36)."""
+    own = services().identifiers.of_user(user.id)
+    return Me(**_members(user), emails=_proven(own, "email"), phone_numbers=_proven(own, "sms"))
+
+
+def _members(user: Profile) -> dict[str, Any]:
     settings = services().settings
     return {
         "id": user.id,
         "email": user.email,
-        "phoneNumber": user.phone,
-        "firstName": user.first_name,
-        "lastName": user.last_name,
+        "phone_number": user.phone,
+        "first_name": user.first_name,
+        "last_name": user.last_name,
         "locale": user.locale,
-        "createdAt": wire_time(user.created_at),
+        "created_at": user.created_at,
         "fields": {field.name: (user.fields or {}).get(field.name) for field in settings.own_fields},
-        "missingFields": [field.name for field in missing_fields(settings.own_fields, user.fields)],
-        "termsAccepted": has_accepted(user, settings),
+        "missing_fields": [field.name for field in missing_fields(settings.own_fields, user.fields)],
+        "terms_accepted": has_accepted(user, settings),
     }
 
 
-def me_json(user: Profile) -> JsonObject:
-    """A person with all addresses and numbers that they have proven, the main ones first (OTP-36)."""
-    own = services().identifiers.of_user(user.id)
-    lists: JsonObject = {"emails": _proven_json(own, "email"), "phoneNumbers": _proven_json(own, "sms")}
-    return user_json(user) | lists
-
-
-def _proven_json(own: list[Proven], channel: str) -> list[JsonObject]:
+def _proven(own: list[Proven], channel: str) -> list[ProvenAnswer]:
     return [
-        {"value": one.destination.value, "isMain": one.is_main, "verifiedAt": wire_time(one.verified_at)}
+        ProvenAnswer(value=one.destination.value, is_main=one.is_main, verified_at=one.verified_at)
         for one in of_channel(own, channel)
     ]

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from flask import Response, g
 
 from auth_portal.errors import NotFound
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.otp import SentCode
 from auth_portal.signin.phones import parse_phone
+from auth_portal.web.api.answers import EmailCodeSent, PhoneCodeSent
 from auth_portal.web.api.inputs import ToPhone
-from auth_portal.web.envelope import JsonObject, envelope, wire_time
+from auth_portal.web.envelope import envelope
 from auth_portal.web.services import services
-
-_SHOWN_AS = {"email": "email", "sms": "phoneNumber"}
-"""The member of an answer that says where a code went."""
 
 
 def check_sms() -> None:
@@ -30,13 +30,18 @@ def phone_of(body: ToPhone) -> Destination:
 def code_sent(sent: SentCode) -> Response:
     """The answer where a code is on its way. Only in development it has the code."""
     g.code_length = sent.code_length
-    data: JsonObject = {
-        _SHOWN_AS[sent.destination.channel]: sent.destination.value,
-        "challengeId": sent.id,
-        "codeLength": sent.code_length,
-        "expiresAt": wire_time(sent.expires_at),
-        "resendAt": wire_time(sent.resend_at),
+    told: dict[str, Any] = {
+        "challenge_id": sent.id,
+        "code_length": sent.code_length,
+        "expires_at": sent.expires_at,
+        "resend_at": sent.resend_at,
     }
     if services().settings.is_development:
-        data["code"] = sent.code
-    return envelope(201, data)
+        told["code"] = sent.code
+    where = sent.destination
+    return envelope(
+        201,
+        EmailCodeSent(email=where.value, **told)
+        if where.channel == "email"
+        else PhoneCodeSent(phone_number=where.value, **told),
+    )

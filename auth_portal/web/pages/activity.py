@@ -9,6 +9,7 @@ from flask import Blueprint, Response, make_response, render_template, request
 from flask_babel import get_locale, gettext
 
 from auth_portal.db import utcnow
+from auth_portal.marks import _
 from auth_portal.signin.callers import device_words, rough_network
 from auth_portal.signin.event_log import LoggedEvent, Position
 from auth_portal.signin.events import EventKind
@@ -17,11 +18,6 @@ from auth_portal.web.pages.guard import for_signed_in
 from auth_portal.web.services import services
 
 blueprint = Blueprint("pages_activity", __name__, url_prefix="/account")
-
-
-def _(message: str) -> str:
-    """Marks a text for the catalogues; it is translated when it is shown."""
-    return message
 
 
 WORDS: dict[EventKind, str] = {
