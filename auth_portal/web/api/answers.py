@@ -26,8 +26,6 @@ def said(description: str, *examples: object) -> Any:
 
 Seconds = Annotated[int, Field(ge=0)]
 Id = Annotated[str, said(_("Opaque, never used again."), "dc84b1c0a2f94d7f8c1f4bb36d2b7a10")]
-Email = Annotated[str, said(_("The address, in the form that is stored and mailed to."), "ada@example.com")]
-Phone = Annotated[str, said(_("The number in E.164."), "+905551112233")]
 
 
 class Answer(Wire):
@@ -57,16 +55,20 @@ class CodeSent(Answer):
     )
 
 
-class EmailCodeSent(CodeSent):
+class _ToEmail(Answer):
+    email: str = said(_("The address, in the form that is stored and mailed to."), "ada@example.com")
+
+
+class _ToPhone(Answer):
+    phone_number: str = said(_("The number in E.164."), "+905551112233")
+
+
+class EmailCodeSent(CodeSent, _ToEmail):
     """Answer of ``send-otp-email`` and ``me/email``."""
 
-    email: Email
 
-
-class PhoneCodeSent(CodeSent):
+class PhoneCodeSent(CodeSent, _ToPhone):
     """Answer of ``send-otp`` and ``me/phone``."""
-
-    phone_number: Phone
 
 
 class User(Answer):
@@ -133,7 +135,7 @@ class RegistrationRequired(Answer):
     user: None = said(_("Null: nobody is signed in yet."))
 
 
-Login = Annotated[LoggedIn | RegistrationRequired, Field(discriminator="registration_required")]
+Login = LoggedIn | RegistrationRequired
 """Which of the two, ``registrationRequired`` says."""
 
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Any
 
 from pydantic import create_model
 from sqlalchemy.orm import InstrumentedAttribute
 
+from auth_portal.db import UTCDateTime
 from auth_portal.marks import _
 from auth_portal.signin.export import FORMAT, ONE
 from auth_portal.signin.export_sections import SECTIONS, Section
@@ -22,8 +22,8 @@ def _row(member: str, section: Section) -> type[Answer]:
 def _type(column: InstrumentedAttribute[Any]) -> Any:
     """What a column is in JSON. Names and addresses are text; what is JSON in the database is anything."""
     stored = column.property.columns[0]
-    python = stored.type.python_type
-    known = {datetime: Moment, str: str, int: int, bool: bool}.get(python, Any)
+    is_time = isinstance(stored.type, UTCDateTime)
+    known = Moment if is_time else {str: str, int: int, bool: bool}.get(stored.type.python_type, Any)
     return known | None if stored.nullable and known is not Any else known
 
 
