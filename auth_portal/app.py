@@ -15,7 +15,6 @@ from auth_portal.web.api import auth
 from auth_portal.web.api import leaving as api_leaving
 from auth_portal.web.api import sessions as api_sessions
 from auth_portal.web.assets import init_assets
-from auth_portal.web.errors import init_errors
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
@@ -35,6 +34,7 @@ from auth_portal.web.pages import (
     signin,
     terms,
 )
+from auth_portal.web.refusing import init_errors
 from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
 from auth_portal.wiring import build_services

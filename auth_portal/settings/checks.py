@@ -16,6 +16,7 @@ from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """The ways to reach a relay, and the port of each."""
 
@@ -151,6 +152,11 @@ def _check_web(settings: Settings) -> list[str]:
         parts = _split(origin)
         if parts is None or parts.scheme not in ("http", "https") or origin != f"{parts.scheme}://{parts.netloc}":
             faults.append(f"ALLOWED_ORIGINS: {origin!r} is not an origin such as https://app.example")
+    faults += [
+        f"API_SERVERS: {server!r} is not like development=https://portal.example"
+        for server in settings.api_servers
+        if not _is_server(server)
+    ]
     for network in settings.private_client_networks:
         if not _is_network(network):
             faults.append(f"PRIVATE_CLIENT_NETWORKS: {network!r} is not a network such as 10.20.0.0/16")
@@ -185,6 +191,15 @@ def is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:
         return False
+
+
+def _is_server(text: str) -> bool:
+    """Whether it is a kind of server with its origin: https, or http on this machine."""
+    kind, _sign, url = text.partition("=")
+    parts = _split(url)
+    if kind not in ("development", "production") or parts is None or url != f"{parts.scheme}://{parts.netloc}":
+        return False
+    return _ORIGIN.fullmatch(url) is not None and (parts.scheme == "https" or is_loopback(parts.hostname or ""))
 
 
 def _is_network(text: str) -> bool:

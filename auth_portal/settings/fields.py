@@ -184,6 +184,11 @@ class Settings(BaseModel):
     )
     trusted_proxies: int = Field(0, ge=0, le=10, description="Proxies in front whose `X-Forwarded-*` is believed.")
     allowed_origins: Words = Field((), description="Origins that may call the JSON API from a browser.")
+    api_servers: Words = Field(
+        (),
+        description="Other portals that the playground at `/docs` offers, comma-separated: `development=https://…`, "
+        "`production=https://…`. Each must name this portal's origin in its `ALLOWED_ORIGINS`.",
+    )
     geoip_file: str = Field(
         "",
         description="A MaxMind DB file (GeoLite2-City, DB-IP City Lite, or a Country one) that says in which place "

@@ -29,12 +29,13 @@ from auth_portal.signin.codes import parse_code
 from auth_portal.signin.proven import of_channel
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.apps import tell_apps
-from auth_portal.web.errors import REASONS, refusal_of, tell_limit
+from auth_portal.web.errors import REASONS, refusal_of
 from auth_portal.web.forms import ButtonForm, CodeForm, EmailForm, PhoneForm
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.asking import country, destination_of
 from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.guard import for_recent
+from auth_portal.web.refusing import tell_limit
 from auth_portal.web.services import services
 from auth_portal.web.visitor import notice_of_before, this_caller, to
 

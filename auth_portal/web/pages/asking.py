@@ -11,8 +11,9 @@ from flask_babel import get_locale, gettext
 from auth_portal.errors import InvalidInput, TooManyRequests
 from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.phones import country_code, parse_phone
-from auth_portal.web.errors import refusal_of, tell_limit
+from auth_portal.web.errors import refusal_of
 from auth_portal.web.forms import EmailForm, PhoneForm
+from auth_portal.web.refusing import tell_limit
 from auth_portal.web.services import services
 from auth_portal.web.visitor import find_registration, notice_of_before
 

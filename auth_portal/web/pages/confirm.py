@@ -11,10 +11,11 @@ from auth_portal.signin.proven import is_reachable
 from auth_portal.signin.recency import is_recent
 from auth_portal.signin.sessions import LiveSession
 from auth_portal.signin.users import Profile
-from auth_portal.web.errors import REASONS, refusal_of, tell_limit
+from auth_portal.web.errors import REASONS, refusal_of
 from auth_portal.web.forms import ButtonForm
 from auth_portal.web.i18n import choose_locale
 from auth_portal.web.pages.guard import for_signed_in
+from auth_portal.web.refusing import tell_limit
 from auth_portal.web.services import services
 from auth_portal.web.visitor import browser_secret, caller_of, home, keep_browser, notice_of_before, to
 

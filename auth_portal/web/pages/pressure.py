@@ -6,8 +6,9 @@ from flask import Response, g, make_response, render_template
 
 from auth_portal.errors import TooManyRequests
 from auth_portal.signin.addresses import Destination
-from auth_portal.web.errors import refusal_of, tell_limit
+from auth_portal.web.errors import refusal_of
 from auth_portal.web.forms import PressureForm
+from auth_portal.web.refusing import tell_limit
 from auth_portal.web.services import services
 from auth_portal.web.visitor import this_caller
 
