@@ -24,11 +24,15 @@ from auth_portal.settings import (
     yearly_bound,
     yearly_bound_with_spare,
 )
+from auth_portal.signin.addresses import Destination
+from auth_portal.signin.keyring import KeyRing
+from auth_portal.signin.limits import SendLimits
 from tests.conftest import environment
 from tests.support.sms import SmsSink
 from tests.texting import code_letter, text_message
 
 SECURITY = ROOT / "docs" / "security.md"
+LIMITS = ROOT / "docs" / "limits.md"
 PHONE = ROOT / "docs" / "phone.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")], key=str)
 
@@ -69,7 +73,7 @@ def test_the_bounds_of_the_guess_budget_are_those_of_the_settings(profile: str) 
 
 def test_the_limits_are_those_of_the_settings() -> None:
     """OTP-42."""
-    settings, text = _settings(), " ".join(SECURITY.read_text("utf-8").split())
+    settings, text = _settings(), " ".join(LIMITS.read_text("utf-8").split())
     told = [
         f"| {settings.resend_after.total_seconds():.0f} s (`RESEND_AFTER`) |",
         f"| {settings.sends_per_inbox_per_hour} an hour, {settings.sends_per_inbox_per_day} a day |",
@@ -77,6 +81,14 @@ def test_the_limits_are_those_of_the_settings() -> None:
         f"| {settings.sends_per_site_per_hour:,} an hour |",
         f"| {settings.sms_per_range_per_hour} an hour |",
         f"| {settings.sms_per_site_per_day:,} in any 24 hours |",
+    ]
+    assert [words for words in told if words not in text] == []
+
+
+def test_the_budgets_of_all_accounts_are_those_of_the_settings() -> None:
+    """OTP-42."""
+    settings, text = _settings(), " ".join(SECURITY.read_text("utf-8").split())
+    told = [
         f"at most {settings.open_short_codes} short codes",
         *(
             f"{rung.budget:,} {'wrong guesses at four digits in 30 days' if length == 4 else 'at ' + name}"
@@ -84,6 +96,16 @@ def test_the_limits_are_those_of_the_settings() -> None:
         ),
     ]
     assert [words for words in told if words not in text] == []
+
+
+def test_the_limits_that_callers_are_told_are_those_of_the_settings() -> None:
+    """API-04."""
+    rows = re.findall(r"^\| `([a-z-]+)` \|.*\| `(q=\d+;w=\d+)` \|$", LIMITS.read_text("utf-8"), re.MULTILINE)
+    settings = _settings()
+    limits = SendLimits(settings, KeyRing([settings.secret_key]))
+    buckets = limits.buckets(Destination("sms", "+905551112233"), "192.0.2.1")
+    told = {bucket.kind: f"q={bucket.quota};w={bucket.window}" for bucket in buckets}
+    assert dict(rows) == told | {"address-changes": "q=10;w=86400"}
 
 
 def test_every_requirement_about_codes_is_cited_by_a_test_or_said_to_be_open() -> None:
