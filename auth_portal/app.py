@@ -34,6 +34,8 @@ from auth_portal.web.pages import (
     signin,
     terms,
 )
+from auth_portal.web.reference import views as reference_views
+from auth_portal.web.reference.reference import init_reference
 from auth_portal.web.refusing import init_errors
 from auth_portal.web.security import csrf, init_security, open_to_other_sites
 from auth_portal.web.services import Services
@@ -115,8 +117,10 @@ def _register_doors(app: Flask) -> None:
         csrf.exempt(door)
     for door in PROTOCOL_DOORS:
         open_to_other_sites(app, door)
-    for blueprint in (*API_DOORS, *PROTOCOL_DOORS, *PAGES, authorize.pages, logout.pages, operations.blueprint):
+    others = (authorize.pages, logout.pages, operations.blueprint, reference_views.blueprint)
+    for blueprint in (*API_DOORS, *PROTOCOL_DOORS, *PAGES, *others):
         app.register_blueprint(blueprint)
+    init_reference(app, settings)
     if services.mailbox is not None:
         app.register_blueprint(mailbox.blueprint)
     app.jinja_env.globals |= {

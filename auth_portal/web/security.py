@@ -117,9 +117,11 @@ def _check_origin() -> None:
 
 
 def _csp() -> str:
-    """The policy of this page: on the way to an app, its forms may end there (D7)."""
-    targets = g.get("form_targets")
-    return CSP.replace("form-action 'self'", " ".join(["form-action 'self'", *targets])) if targets else CSP
+    """The policy of this page: forms may end at the app they are for (D7), the playground calls its servers."""
+    policy = CSP
+    for directive, targets in (("form-action 'self'", "form_targets"), ("connect-src 'self'", "connect_targets")):
+        policy = policy.replace(directive, " ".join([directive, *g.get(targets, ())]))
+    return policy
 
 
 def _set_headers(response: Response) -> Response:

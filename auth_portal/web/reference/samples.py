@@ -44,7 +44,7 @@ def _python(call: Call, url: str, body: Any) -> str:
     proof = call.operation.proof
     arguments = [f'"{url}"']
     if proof:
-        arguments.append(f"headers={{\"Authorization\": f\"Bearer {{os.environ['{PROOFS[proof]}']}}\"}}")
+        arguments.append(f'headers={{"Authorization": f"Bearer {{os.environ[\'{PROOFS[proof]}\']}}"}}')
     if body is not None:
         arguments.append(f"json={body!r}".replace("'", '"'))
     arguments.append("timeout=10")
@@ -54,7 +54,7 @@ def _python(call: Call, url: str, body: Any) -> str:
         f"{imports}\n"
         f"answer = requests.{call.method.lower()}(\n{inside})\n"
         "if not answer.ok:\n"
-        '    raise SystemExit(f"{answer.headers[\'X-Error-Code\']}: {answer.json()[\'errors\'][0]}")\n'
+        "    raise SystemExit(f\"{answer.headers['X-Error-Code']}: {answer.json()['errors'][0]}\")\n"
         'print(answer.json()["data"])\n'
     )
 
