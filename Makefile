@@ -1,6 +1,6 @@
 # auth-portal. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench attack catalogue lock clean
+.PHONY: help run demo test lint format bench attack catalogue types lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -61,6 +61,13 @@ catalogue: .venv/installed ## collect texts for translation and compile the cata
 	@sed -i.old -E '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' auth_portal/translations/*/LC_MESSAGES/messages.po
 	@rm -f auth_portal/translations/*/LC_MESSAGES/messages.po.old
 	@$(BIN)/pybabel compile -d auth_portal/translations --statistics
+
+types: export AUTH_PORTAL_ENV = development
+types: .venv/installed ## write the types of the client libraries and the tables of settings anew
+	@$(BIN)/auth-portal openapi --as typescript > clients/typescript/src/types.ts
+	@$(BIN)/auth-portal openapi --as python > clients/python/src/auth_portal_client/types.py
+	@for language in en tr; do page=docs/$${language#en}/settings.md; \
+	(sed '/^|/,$$d' $$page && $(BIN)/auth-portal settings --locale $$language) > $$page.new && mv $$page.new $$page; done
 
 lock: ## pin the newest releases of all dependencies
 	rm -rf .venv/lock && $(PYTHON) -m venv .venv/lock

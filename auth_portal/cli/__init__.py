@@ -12,6 +12,7 @@ from auth_portal.cli.database import database
 from auth_portal.cli.events import events
 from auth_portal.cli.keys import keys
 from auth_portal.cli.operations import doctor, prune, settings_table
+from auth_portal.cli.reference import openapi
 from auth_portal.cli.users import user
 from auth_portal.db import UNAVAILABLE
 from auth_portal.errors import PortalError
@@ -32,6 +33,7 @@ portal.add_command(user)
 portal.add_command(prune)
 portal.add_command(doctor)
 portal.add_command(settings_table)
+portal.add_command(openapi)
 
 
 def main() -> None:

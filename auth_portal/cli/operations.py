@@ -5,16 +5,21 @@ from __future__ import annotations
 from typing import Any
 
 import click
+from babel.support import Translations
 from sqlalchemy.exc import SQLAlchemyError
 
 from auth_portal import schema
 from auth_portal.cli.context import json_option, load_services, show
+from auth_portal.delivery.letters import TRANSLATIONS
 from auth_portal.errors import KeysUnreadable
-from auth_portal.settings import PREFIX, Settings, parse_gateway, yearly_bound_with_spare
+from auth_portal.marks import _
+from auth_portal.settings import LOCALES, PREFIX, Settings, parse_gateway, yearly_bound_with_spare
 from auth_portal.signin import retention
 from auth_portal.signin.seal_chain import ChainBroken
 from auth_portal.signin.seals import SEALED_BY, SealStatus
 from auth_portal.web.envelope import wire_time
+
+_FIELDS = Settings.model_fields
 
 
 @click.command()
@@ -83,17 +88,19 @@ def _seals(status: SealStatus) -> dict[str, Any]:
 
 
 @click.command("settings")
+@click.option("--locale", type=click.Choice(LOCALES), default="en", help="The language of the descriptions.")
 @json_option
-def settings_table(as_json: bool) -> None:
-    """Print the table of all settings as Markdown (docs/settings.md is made of it)."""
+def settings_table(locale: str, as_json: bool) -> None:
+    """Print the table of all settings as Markdown (docs/settings.md and its twins are made of it)."""
+    say = Translations.load(TRANSLATIONS, [locale]).gettext
+    fields = {PREFIX + name.upper(): (field.default, say(field.description or "")) for name, field in _FIELDS.items()}
     if as_json:
-        fields = Settings.model_fields.items()
-        names = [{"setting": PREFIX + name.upper(), "description": field.description} for name, field in fields]
-        show(names, as_json=True)
+        rows = [{"setting": name, "description": description} for name, (_value, description) in fields.items()]
+        show(rows, as_json=True)
         return
-    click.echo("| setting | default | what it does |\n|---|---|---|")
-    for name, field in Settings.model_fields.items():
-        click.echo(f"| `{PREFIX}{name.upper()}` | {_default(field.default)} | {field.description} |")
+    click.echo(f"| {say(_('setting'))} | {say(_('default'))} | {say(_('what it does'))} |\n|---|---|---|")
+    for name, (value, description) in fields.items():
+        click.echo(f"| `{name}` | {_default(value)} | {description} |")
 
 
 def _sms(settings: Settings) -> str:

@@ -1,7 +1,7 @@
 """Everything that can be set, from the environment. No other module reads ``os.environ``.
 
-``fields`` declares the settings, ``checks`` says what is unsafe or contradictory, ``environment`` reads them;
-all faults are reported at once (OPS-01).
+``fields`` declares the settings, ``derived`` what follows from them; ``checks`` says what is unsafe or contradictory,
+``environment`` reads them; all faults are reported at once (OPS-01).
 """
 
 from auth_portal.settings.budget import (
@@ -16,8 +16,9 @@ from auth_portal.settings.budget import (
     yearly_bound_with_spare,
 )
 from auth_portal.settings.checks import MAIL_SCHEMES, has_control, is_loopback
+from auth_portal.settings.derived import Settings
 from auth_portal.settings.environment import PREFIX, ROOT, SettingsError, load_settings, unknown_names
-from auth_portal.settings.fields import LOCALES, Settings
+from auth_portal.settings.fields import LOCALES
 from auth_portal.settings.gateway import Gateway, MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import RegistrationField
 from auth_portal.settings.relay import Relay, parse_relay

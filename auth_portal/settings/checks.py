@@ -11,7 +11,8 @@ import maxminddb
 from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
-from auth_portal.settings.fields import LOCALES, Settings
+from auth_portal.settings.derived import Settings
+from auth_portal.settings.fields import LOCALES
 from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import read_fields
 

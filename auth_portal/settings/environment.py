@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from auth_portal.settings.checks import find_faults
-from auth_portal.settings.fields import Settings
+from auth_portal.settings.derived import Settings
 
 PREFIX = "AUTH_PORTAL_"
 ROOT = Path(__file__).resolve().parent.parent.parent

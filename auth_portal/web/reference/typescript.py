@@ -104,26 +104,26 @@ def declarations(names: Iterable[str], schemas: Mapping[str, Schema]) -> str:
 def definitions(document: Mapping[str, Any]) -> str:
     """The whole API: ``/docs/types.d.ts``."""
     schemas = document["components"]["schemas"]
-    codes = sorted(
-        {
-            code
-            for path in document["paths"].values()
-            for operation in path.values()
-            for response in operation["responses"].values()
-            for code in response["headers"].get("X-Error-Code", {}).get("schema", {}).get("enum", ())
-        }
-    )
     return "\n".join(
         [
-            f"// {document['info']['title']} {document['info']['version']}\n",
+            "// What goes over the wire, made of the portal's OpenAPI document. Times are RFC 3339 in UTC, durations seconds.\n",
             "\n".join(declaration(name, schema) for name, schema in schemas.items()),
             ENVELOPE,
-            f"/** The values of the header X-Error-Code. */\nexport type ErrorCode =\n{_lines(codes)};\n",
+            f"/** The values of the header X-Error-Code. */\nexport type ErrorCode =\n{_lines(codes_of(document))};\n",
             "/** Every operation: how to call it, what it takes, and the `data` of its answer. */",
             "export interface Operations {",
             *_operations(document),
             "}\n",
         ]
+    )
+
+
+def codes_of(document: Mapping[str, Any]) -> list[str]:
+    """Every value that the header X-Error-Code may have."""
+    operations = (operation for path in document["paths"].values() for operation in path.values())
+    headers = (response["headers"] for operation in operations for response in operation["responses"].values())
+    return sorted(
+        {code for header in headers if "X-Error-Code" in header for code in header["X-Error-Code"]["schema"]["enum"]}
     )
 
 
