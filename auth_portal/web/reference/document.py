@@ -129,7 +129,7 @@ def _parameters(call: Call) -> Iterator[dict[str, Any]]:
 def refusals_of(call: Call) -> list[Refusal]:
     """All that a caller may be refused with, in the order of their statuses."""
     own = [_row(error, call) for error in call.operation.all_refusals]
-    of_body = [HTTP[413], HTTP[415]] if call.operation.body else []
+    of_body = [HTTP[400], HTTP[413], HTTP[415]] if call.operation.body else []
     return sorted({*own, *of_body, INTERNAL}, key=lambda refusal: (refusal.status, refusal.code))
 
 

@@ -11,6 +11,9 @@ from auth_portal.web.reference.schemas import REF, Schema
 
 _SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
+_HEAD = """// What goes over the wire, made of the portal's OpenAPI document.
+// Times are RFC 3339 in UTC, durations are seconds.
+"""
 ENVELOPE = """/** Every successful answer. */
 export interface Envelope<Data> {
   isSuccess: true;
@@ -106,10 +109,11 @@ def definitions(document: Mapping[str, Any]) -> str:
     schemas = document["components"]["schemas"]
     return "\n".join(
         [
-            "// What goes over the wire, made of the portal's OpenAPI document. Times are RFC 3339 in UTC, durations seconds.\n",
+            _HEAD,
             "\n".join(declaration(name, schema) for name, schema in schemas.items()),
             ENVELOPE,
-            f"/** The values of the header X-Error-Code. */\nexport type ErrorCode =\n{_lines(codes_of(document))};\n",
+            "/** The values of the header X-Error-Code. */\nexport type ErrorCode =",
+            _lines(codes_of(document)) + ";\n",
             "/** Every operation: how to call it, what it takes, and the `data` of its answer. */",
             "export interface Operations {",
             *_operations(document),
