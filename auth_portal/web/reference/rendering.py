@@ -69,9 +69,14 @@ def render(markdown: str, link_to: LinkTo, slugs: Sequence[str] = ()) -> Markup:
     return Markup(html)  # noqa: S704  raw HTML is off: all text was escaped
 
 
+def without_links(markdown: str) -> str:
+    """The document with the words of its links alone."""
+    return with_links(markdown, lambda _href: None)
+
+
 def summary(markdown: str) -> Markup:
     """One line of a document as HTML, without its links: it stands within one."""
-    return Markup(_MARKDOWN.renderInline(with_links(markdown, lambda _href: None)))  # noqa: S704  as above
+    return Markup(_MARKDOWN.renderInline(without_links(markdown)))  # noqa: S704  as above
 
 
 def with_links(markdown: str, link_to: LinkTo) -> str:
@@ -98,6 +103,11 @@ def outline(markdown: str, slugs: Sequence[str]) -> list[tuple[str, str]]:
     """Ids and words of the document's main headings."""
     found = zip(_headings(_MARKDOWN.parse(markdown), levels=("h2", "h3", "h4")), slugs, strict=False)
     return [(slug, _plain(inline)) for inline, slug in found if inline.meta.get("level") == "h2"]
+
+
+def headings_of(markdown: str) -> list[str]:
+    """The words of all headings."""
+    return [_plain(heading) for heading in _headings(_MARKDOWN.parse(markdown))]
 
 
 def _headings(tokens: Sequence[Token], levels: Iterable[str] = ("h1", "h2", "h3", "h4")) -> list[Token]:

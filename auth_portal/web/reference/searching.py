@@ -1,4 +1,4 @@
-"""Searching the reference: all words must occur; titles count more than summaries, and these more than the rest."""
+"""Searching the reference: all words must occur; titles count most, then headings, summaries, and the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from auth_portal.web.reference.content import Page
-from auth_portal.web.reference.rendering import plain_text
+from auth_portal.web.reference.rendering import headings_of, plain_text
 
 LONGEST = 100
 MOST = 20
@@ -37,13 +37,16 @@ def index_of(pages: Iterable[Page]) -> list[Entry]:
 
 def _entry(page: Page) -> Entry:
     body = plain_text("\n".join(page.as_markdown()))
-    weighed = ((8, f"{page.title} {page.slug}"), (3, page.summary), (1, body))
+    headings = " ".join(words for part in page.parts for words in (part.title, *headings_of(part.body)))
+    weighed = ((8, f"{page.title} {page.slug}"), (4, headings), (2, page.summary), (1, body))
     return Entry(page, body, tuple((weight, fold(text)) for weight, text in weighed))
 
 
 def search(entries: Sequence[Entry], wanted: str) -> list[Hit]:
     """The best pages first, at most MOST."""
     words = fold(wanted[:LONGEST]).split()
+    # A single letter is in every text; it counts only where nothing else is sought.
+    words = [word for word in words if len(word) > 1] or words
     if not words:
         return []
     scored = [(_score(entry, words), -number, entry) for number, entry in enumerate(entries)]

@@ -12,6 +12,7 @@ from auth_portal.web.envelope import to_json
 from auth_portal.web.reference import searching
 from auth_portal.web.reference.content import Page
 from auth_portal.web.reference.reference import reference
+from auth_portal.web.reference.rendering import without_links
 from auth_portal.web.security import readable_everywhere
 from auth_portal.web.services import services
 
@@ -110,7 +111,7 @@ def _contents() -> str:
     lines = [f"# {services().settings.brand_name}\n", f"> {gettext(_SUMMARY)}\n"]
     for group, pages in known.items():
         lines.append(f"## {group}\n")
-        lines += [f"- [{one.title}]({_base()}/{one.slug}.md): {one.summary}" for one in pages]
+        lines += [f"- [{one.title}]({_base()}/{one.slug}.md): {without_links(one.summary)}" for one in pages]
         lines.append("")
     lines += [
         f"## {gettext(_('For programs'))}\n",
