@@ -98,7 +98,8 @@ def settings_table(locale: str, as_json: bool) -> None:
         rows = [{"setting": name, "description": description} for name, (_value, description) in fields.items()]
         show(rows, as_json=True)
         return
-    click.echo(f"| {say(_('setting'))} | {say(_('default'))} | {say(_('what it does'))} |\n|---|---|---|")
+    heads = (say(_("setting")), say(_("default")), say(_("what it does")))
+    click.echo(f"| {' | '.join(heads)} |\n|---|---|---|")
     for name, (value, description) in fields.items():
         click.echo(f"| `{name}` | {_default(value)} | {description} |")
 

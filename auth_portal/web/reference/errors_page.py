@@ -45,7 +45,8 @@ def _error(code: str, kinds: list[Refusal], where: list[Call], count: int) -> st
 
 def operations_of(calls: Sequence[Call], document: Mapping[str, Any]) -> str:
     """All operations in a table."""
-    lines = [f"| {gettext(_('Call'))} | {gettext(_('Meaning'))} |", "|---|---|"]
+    call_head, meaning = gettext(_("Call")), gettext(_("Meaning"))
+    lines = [f"| {call_head} | {meaning} |", "|---|---|"]
     for call in calls:
         summary = document["paths"][call.path][call.method.lower()]["summary"]
         lines.append(

@@ -97,8 +97,9 @@ def _types(call: Call, operation: Mapping[str, Any], schemas: Mapping[str, Schem
 
 def _table(schema: Mapping[str, Any], head: str) -> str:
     """What may be given."""
+    kind, meaning = gettext(_("Type")), gettext(_("Meaning"))
     required, optional = gettext(_("required")), gettext(_("optional"))
-    lines = [f"| {head} | {gettext(_('Type'))} | | {gettext(_('Meaning'))} |", "|---|---|---|---|"]
+    lines = [f"| {head} | {kind} | | {meaning} |", "|---|---|---|---|"]
     for name, member in schema["properties"].items():
         need = required if name in schema.get("required", ()) else optional
         lines.append(f"| `{name}` | {_kind(member)} | {need} | {member.get('description', '')} |")
@@ -107,7 +108,8 @@ def _table(schema: Mapping[str, Any], head: str) -> str:
 
 def _members(schema: Mapping[str, Any]) -> str:
     """What is answered."""
-    lines = [f"| {gettext(_('Member'))} | {gettext(_('Type'))} | {gettext(_('Meaning'))} |", "|---|---|---|"]
+    head, kind, meaning = gettext(_("Member")), gettext(_("Type")), gettext(_("Meaning"))
+    lines = [f"| {head} | {kind} | {meaning} |", "|---|---|---|"]
     for name, member in schema["properties"].items():
         lines.append(f"| `{name}` | {_kind(member)} | {member.get('description', '')} |")
     return "\n".join(lines) + "\n"
