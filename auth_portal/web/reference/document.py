@@ -20,9 +20,10 @@ from auth_portal.web.errors import HTTP, INTERNAL, SMS_FAILED, TABLE, Refusal
 from auth_portal.web.reference import parts
 from auth_portal.web.reference.calls import GROUPS, Call
 from auth_portal.web.reference.links import LINKS
+from auth_portal.web.reference.rendering import LinkTo, leading_to, with_links
 from auth_portal.web.reference.schemas import Schema, example_of, read_schemas, with_own_fields
 from auth_portal.web.reference.servers import Server
-from auth_portal.web.reference.shelf import read_text
+from auth_portal.web.reference.shelf import GUIDES, read_text
 
 OpenApi = dict[str, Any]
 
@@ -82,7 +83,7 @@ class _Writer:
             "operationId": call.id,
             "tags": [gettext(GROUPS[call.door])],
             "summary": prose.title,
-            "description": prose.body.strip(),
+            "description": with_links(prose.body, self._link_to).strip(),
             "parameters": [*_parameters(call), "AcceptLanguage"],
             "security": [{parts.SCHEMES[call.operation.proof]: []}] if call.operation.proof else [],
             "responses": {str(status): self._answer(call, status) for status in call.operation.answers},
@@ -94,6 +95,13 @@ class _Writer:
         for status, refusals in groupby(refusals_of(call), lambda refusal: refusal.status):
             written["responses"][str(status)] = parts.refusal_response(status, list(refusals), field, self.public_url)
         return written
+
+    @property
+    def _link_to(self) -> LinkTo:
+        """Whoever reads the document elsewhere finds the guides here."""
+        guides = (name for names in GUIDES.values() for name in names)
+        known = {*guides, *(f"api/{call.slug}" for call in self.calls.values())}
+        return leading_to(known, "api/", f"{self.public_url}/docs")
 
     def _example(self, call: Call) -> dict[str, Any]:
         """An example of its body."""

@@ -23,12 +23,12 @@ _PROOFS = {
 _RECENT = _("The sign-in must be younger than ten minutes.")
 
 
-def parts_of(call: Call, document: Mapping[str, Any], server: str) -> list[Part]:
-    """All parts of the page behind its title."""
+def parts_of(call: Call, prose: str, document: Mapping[str, Any], server: str) -> list[Part]:
+    """All parts of the page behind its title; ``prose`` says what the operation does."""
     operation = document["paths"][call.path][call.method.lower()]
     schemas = document["components"]["schemas"]
     return [
-        Part("", "", operation["description"]),
+        Part("", "", prose),
         Part("request", gettext(_("Request")), "\n".join(_request(call, operation, schemas))),
         Part("answers", gettext(_("Answers")), "", tuple(_answers(operation, schemas))),
         Part("typescript", gettext(_("TypeScript definitions")), _types(call, operation, schemas)),

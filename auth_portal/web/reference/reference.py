@@ -90,7 +90,7 @@ class Reference:
         return self._once(f"html {base} {page.slug}", locale, partial(self._render, page, base))
 
     def _render(self, page: Page, base: str) -> list[RenderedPart]:
-        link_to = self.link_to(page, base)
+        link_to = self._link_to(page, base)
         found = []
         for number, part in enumerate(page.parts):
             # In every language the ids are the English ones, so that links hold.
@@ -102,21 +102,10 @@ class Reference:
 
     def as_markdown(self, page: Page, base: str) -> str:
         """The page as Markdown, whose links lead to other such pages."""
-        return rendering.with_links("\n".join(page.as_markdown()), self.link_to(page, base, ".md"))
+        return rendering.with_links("\n".join(page.as_markdown()), self._link_to(page, base, ".md"))
 
-    def link_to(self, page: Page, base: str, suffix: str = "") -> Callable[[str], str | None]:
-        """Where the links of a page lead: to pages below ``base``, with ``suffix``; nowhere for what is not shown."""
-
-        def address(href: str) -> str | None:
-            resolved = rendering.resolve(href, page.folder)
-            if resolved is None:
-                return href
-            name, fragment = resolved
-            if not name:
-                return fragment
-            return f"{base}/{name}{suffix}{fragment}" if name in self.pages("en") else None
-
-        return address
+    def _link_to(self, page: Page, base: str, suffix: str = "") -> rendering.LinkTo:
+        return rendering.leading_to(self.pages("en"), page.folder, base, suffix)
 
     def _make_pages(self, locale: str) -> dict[str, Page]:
         pages = {}
@@ -137,7 +126,7 @@ class Reference:
 
     def _operation(self, call: Call, locale: str) -> Page:
         text = read_text(f"api/{call.slug}", locale)
-        parts = parts_of(call, self.document(locale), self._settings.public_url)
+        parts = parts_of(call, text.body, self.document(locale), self._settings.public_url)
         group = gettext(GROUPS[call.door])
         return Page(f"api/{call.slug}", text.title, text.summary, group, text.folder, tuple(parts), call)
 

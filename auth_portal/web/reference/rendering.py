@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import posixpath
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -97,6 +97,21 @@ def resolve(href: str, folder: str) -> tuple[str, str] | None:
     path, _sign, fragment = href.partition("#")
     name = posixpath.normpath(folder + path).removesuffix(".md") if path else ""
     return name, f"#{fragment}" if fragment else ""
+
+
+def leading_to(known: Container[str], folder: str, base: str, suffix: str = "") -> LinkTo:
+    """Where the links of a document in this folder lead: to the known ones below ``base``, else nowhere."""
+
+    def address(href: str) -> str | None:
+        resolved = resolve(href, folder)
+        if resolved is None:
+            return href
+        name, fragment = resolved
+        if not name:
+            return fragment
+        return f"{base}/{name}{suffix}{fragment}" if name in known else None
+
+    return address
 
 
 def outline(markdown: str, slugs: Sequence[str]) -> list[tuple[str, str]]:
