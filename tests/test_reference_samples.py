@@ -78,6 +78,8 @@ def run(command: list[str], ready: Ready, folder: Path) -> str:
 def test_the_sample_for_curl_does_what_it_shows(
     portal: PortalProcess, stage: Stage, operation: str, tmp_path: Path
 ) -> None:
+    if shutil.which("curl") is None:
+        unavailable("curl")
     ready = stage.prepare(operation)
     sample = ready.filled(samples(portal, operation)["curl"])
     answer = json.loads(run(["sh", "-euc", sample], ready, tmp_path))

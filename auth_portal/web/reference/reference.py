@@ -13,6 +13,7 @@ from flask_babel import force_locale, gettext
 from markupsafe import Markup
 
 from auth_portal.settings import Settings
+from auth_portal.web.envelope import to_json
 from auth_portal.web.reference import rendering
 from auth_portal.web.reference.calls import GROUPS, Call, find_calls
 from auth_portal.web.reference.content import Page, Part
@@ -54,6 +55,10 @@ class Reference:
         """The OpenAPI document."""
         make = partial(build_document, self.calls, self._settings, self.servers, locale)
         return self._once("document", locale, make)
+
+    def document_text(self, locale: str) -> str:
+        """The same as it is sent."""
+        return self._once("text", locale, lambda: to_json(self.document(locale)))
 
     def definitions(self, locale: str) -> str:
         """The TypeScript definitions."""

@@ -8,7 +8,6 @@ from flask import Blueprint, Response, abort, g, render_template, request, url_f
 from flask_babel import get_locale, gettext
 
 from auth_portal.marks import _
-from auth_portal.web.envelope import to_json
 from auth_portal.web.reference import searching
 from auth_portal.web.reference.content import Page
 from auth_portal.web.reference.reference import reference
@@ -90,7 +89,7 @@ def types() -> Response:
 @readable_everywhere
 def openapi() -> Response:
     """The OpenAPI 3.1 document."""
-    return _text(to_json(reference().document(_locale())), "application/json")
+    return _text(reference().document_text(_locale()), "application/json")
 
 
 def _show(template: str, *, page: Page | None, **more: object) -> str:
