@@ -130,6 +130,20 @@ def test_a_markdown_twin_says_what_its_page_says(client: FlaskClient) -> None:
         assert words in answer.text
 
 
+def test_who_accepts_markdown_reads_it_at_the_same_address(client: FlaskClient) -> None:
+    twin = client.get("/docs/api/get-me.md?lang=en").text
+    for accepted, is_markdown in {
+        "text/markdown": True,
+        "text/markdown, text/html;q=0.5": True,
+        "text/html, text/markdown;q=0.9": False,
+        "text/html,application/xhtml+xml,*/*;q=0.8": False,
+        "*/*": False,
+    }.items():
+        answer = client.get("/docs/api/get-me?lang=en", headers={"Accept": accepted})
+        assert (answer.text == twin) is is_markdown, accepted
+    assert client.get("/docs?lang=en", headers={"Accept": "text/markdown"}).text.startswith("# Auth Portal\n")
+
+
 def test_what_has_not_changed_is_not_sent_again(client: FlaskClient) -> None:
     first = client.get("/openapi.json")
     again = client.get("/openapi.json", headers={"If-None-Match": first.headers["ETag"]})

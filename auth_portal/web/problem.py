@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Response, g, request
+from flask import Response, g
 from flask_babel import gettext
 
 from auth_portal import errors
+from auth_portal.web.accepting import prefers
 from auth_portal.web.envelope import JsonObject, to_json
 from auth_portal.web.errors import Refusal
 from auth_portal.web.i18n import accepted_locale
@@ -19,10 +20,8 @@ QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded
 
 
 def wants_problem() -> bool:
-    """Whether the caller names the type, and likes it no less than JSON. ``*/*`` names nothing."""
-    named = {kind: quality for kind, quality in request.accept_mimetypes if "*" not in kind}
-    wish = named.get(PROBLEM_TYPE, 0)
-    return wish > 0 and wish >= named.get("application/json", 0)
+    """Whether the caller names the type, and likes it no less than JSON."""
+    return prefers(PROBLEM_TYPE, "application/json")
 
 
 def problem(refusal: Refusal, faults: Mapping[str, str], error: Exception | None) -> Response:

@@ -8,6 +8,7 @@ from flask import Blueprint, Response, abort, g, render_template, request, url_f
 from flask_babel import get_locale, gettext
 
 from auth_portal.marks import _
+from auth_portal.web.accepting import prefers
 from auth_portal.web.reference import searching
 from auth_portal.web.reference.content import Page
 from auth_portal.web.reference.reference import reference
@@ -16,6 +17,8 @@ from auth_portal.web.security import readable_everywhere
 from auth_portal.web.services import services
 
 blueprint = Blueprint("reference", __name__)
+
+_MARKDOWN = "text/markdown"
 
 PRODUCTION_WARNING = (
     _("Production warning:"),
@@ -28,19 +31,21 @@ PRODUCTION_WARNING = (
 
 
 @blueprint.get("/docs")
-def index() -> str:
+def index() -> Response | str:
     """Everything there is to read."""
+    if prefers(_MARKDOWN, "text/html"):
+        return contents()
     return _show("docs/index.html", page=None)
 
 
 @blueprint.get("/docs/<path:slug>")
 def page(slug: str) -> Response | str:
-    """A guide or an operation; as Markdown with ``.md`` behind it."""
+    """A guide or an operation; as Markdown with ``.md`` behind it, and for who accepts that rather than HTML."""
     found = reference().pages(_locale()).get(slug.removesuffix(".md"))
     if found is None:
         abort(404)
-    if slug.endswith(".md"):
-        return _text(reference().as_markdown(found, _base()), "text/markdown")
+    if slug.endswith(".md") or prefers(_MARKDOWN, "text/html"):
+        return _text(reference().as_markdown(found, _base()), _MARKDOWN)
     before, behind = reference().neighbours(found.slug, _locale())
     return _show(
         "docs/page.html",
@@ -55,7 +60,7 @@ def page(slug: str) -> Response | str:
 @blueprint.get("/docs.md")
 def contents() -> Response:
     """The first page as Markdown: the same list as ``/llms.txt``."""
-    return _text(_contents(), "text/markdown")
+    return _text(_contents(), _MARKDOWN)
 
 
 @blueprint.get("/llms.txt")
@@ -138,7 +143,7 @@ def _locale() -> str:
 def _text(text: str, kind: str) -> Response:
     response = Response(text, content_type=f"{kind}; charset=utf-8")
     response.headers["Cache-Control"] = "no-cache"
-    response.vary.update(("Accept-Language", "Cookie"))
+    response.vary.update(("Accept", "Accept-Language", "Cookie"))
     response.add_etag()
     response.make_conditional(request)
     return response
