@@ -1,0 +1,344 @@
+"""clients/typescript: is built, signs people in at a running portal from Node.js and from pages, and refreshes alone."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.conftest import unavailable
+from tests.support.portal import ROOT, PortalProcess, development_portal
+from tests.support.ports import free_port
+from tests.support.receiver import Asked, Receiver, Reply
+
+NODE = ROOT / "tests" / "node"
+SOURCE = ROOT / "clients" / "typescript"
+TYPES = re.compile(r"^export (?:interface|type) (\w+)", re.MULTILINE)
+UNAUTHORIZED = {"name": "PortalError", "status": 401, "code": "unauthorized", "messages": ["Unauthorized"]}
+_numbers = itertools.count()
+
+Run = Callable[..., Any]
+
+
+@pytest.fixture(scope="module")
+def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The package, built by the compiler that the tests pin."""
+    compiler = NODE / "node_modules" / ".bin" / "tsc"
+    if shutil.which("node") is None or not compiler.exists():
+        unavailable("no TypeScript: Node.js and npm are needed")
+    directory = tmp_path_factory.mktemp("typescript") / "node_modules" / "auth-portal-client"
+    shutil.copytree(SOURCE, directory, ignore=shutil.ignore_patterns("dist", "node_modules"))
+    _compile(directory)
+    return directory
+
+
+def _compile(directory: Path, *words: str) -> None:
+    done = subprocess.run(
+        [NODE / "node_modules" / ".bin" / "tsc", *words], cwd=directory, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.fixture(scope="module")
+def page_port() -> int:
+    """Where the page of an app is, which may call the portal."""
+    return free_port()
+
+
+@pytest.fixture(scope="module")
+def portal(tmp_path_factory: pytest.TempPathFactory, page_port: int) -> Iterator[PortalProcess]:
+    """A portal that tells codes."""
+    database = tmp_path_factory.mktemp("client") / "portal.db"
+    with development_portal(database, allowed_origins=f"http://127.0.0.1:{page_port}") as running:
+        yield running
+
+
+@pytest.fixture
+def run(package: Path, portal: PortalProcess) -> Run:
+    """Runs a scenario of ``portal_client.mjs``."""
+
+    def scenario(name: str, **more: str) -> Any:
+        number = next(_numbers)
+        task = {
+            "package": str(package / "dist" / "index.js"),
+            "url": portal.url,
+            "email": f"ts{number}@example.com",
+            "other": f"other{number}@example.com",
+            "scenario": name,
+            **more,
+        }
+        command = ["node", "portal_client.mjs", json.dumps(task)]
+        done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    return scenario
+
+
+class AppApi(Receiver):
+    """An app's API: takes each body the second time, and sends people who ask for ``/away`` somewhere else."""
+
+    def __init__(self, elsewhere: str) -> None:
+        super().__init__()
+        self.elsewhere = elsewhere
+        self.bodies: list[bytes] = []
+
+    def choose_reply(self, asked: Asked) -> Reply:
+        """By the path."""
+        close = {"Connection": "close"}
+        if asked.path == "/away":
+            return Reply(302, {"Location": f"{self.elsewhere}/landing", **close})
+        if asked.path == "/post":
+            self.bodies.append(asked.body)
+            is_good = self.bodies.count(asked.body) > 1 and asked.body != b"no"
+            return Reply(200 if is_good else 401, close)
+        return Reply(200, close)
+
+
+@pytest.fixture
+def foreign() -> Iterator[Receiver]:
+    """A server that must never see a token."""
+    with Receiver() as server:
+        yield server
+
+
+@pytest.fixture
+def app_api(foreign: Receiver) -> Iterator[AppApi]:
+    """An API that may see it."""
+    with AppApi(foreign.url) as server:
+        yield server
+
+
+def test_the_package_holds_what_it_should_and_nothing_else(package: Path) -> None:
+    command = ["npm", "pack", "--dry-run", "--json", "--ignore-scripts"]
+    done = subprocess.run(command, cwd=package, capture_output=True, text=True, check=True)
+    built = [
+        f"dist/{name}.{kind}" for name in ("errors", "index", "portal", "tokens", "types") for kind in ("d.ts", "js")
+    ]
+    listed = sorted(file["path"] for file in json.loads(done.stdout)[0]["files"])
+    assert listed == sorted(["LICENSE", "README.md", "package.json", *built])
+    assert (SOURCE / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    about = json.loads((SOURCE / "package.json").read_text())
+    wanted = json.loads((NODE / "package.json").read_text())["dependencies"]["typescript"]
+    assert ("dependencies" in about, about["devDependencies"]) == (False, {"typescript": wanted})
+
+
+def test_a_strict_consumer_compiles_and_sees_every_type(package: Path) -> None:
+    names = TYPES.findall((SOURCE / "src" / "types.ts").read_text())
+    assert len(names) >= 30
+    consumer = package.parents[1] / "consumer.ts"
+    consumer.write_text(
+        f"import {{ AuthPortal, PortalError, type TokenStorage, type {', type '.join(names)} }} from 'auth-portal-client';\n"
+        f"export type All = [{', '.join(names)}];\n"
+        "export async function nameOf(portal: AuthPortal, body: VerifyEmailCode): Promise<string> {\n"
+        "  const answer = await portal.loginOtpEmail(body);\n"
+        "  if (answer.registrationRequired) {\n"
+        "    const token: string = answer.registrationToken;\n"
+        "    // @ts-expect-error  there is no user yet\n"
+        "    console.log(answer.user.id);\n"
+        "    return token;\n"
+        "  }\n"
+        "  return answer.user.firstName;\n"
+        "}\n"
+        "export const storage: TokenStorage = { get: () => localStorage.getItem('a'), set: (text) => { void text; } };\n"
+        "export const isWrong = (error: unknown) => error instanceof PortalError && error.code === 'code_invalid';\n"
+    )
+    options = ["--strict", "--noEmit", "--module", "nodenext", "--lib", "es2022,dom"]
+    _compile(consumer.parent, *options, consumer.name)
+
+
+def test_somebody_registers_is_read_changed_and_signed_out(run: Run) -> None:
+    told = run("whole")
+    assert told["before"] == UNAUTHORIZED | {"retryAfter": None}
+    assert told["isNew"] == [True, False]
+    assert told["registered"]["lastName"] == "Lovelace"
+    assert (told["changed"]["firstName"], told["refreshed"]["firstName"]) == ("Augusta", "Augusta")
+    assert told["terms"]["termsAccepted"] is True
+    assert [event["kind"] for event in told["activity"]["events"]][-1] == "registered"
+    assert (told["older"]["status"], told["older"]["code"]) == (400, "validation_failed")
+    assert [session["isCurrent"] for session in told["sessions"]] == [True]
+    assert (told["others"], told["mine"]["format"], told["signedOut"]) == ({"ended": 0}, 1, {})
+    assert told["after"]["code"] == "unauthorized"
+
+
+def test_a_refusal_is_an_error_that_says_why(run: Run, foreign: Receiver) -> None:
+    told = run("refusals", receiver=foreign.url)
+    wrong = {"name": "PortalError", "status": 401, "code": "code_invalid", "retryAfter": None}
+    assert told["wrong"] == wrong | {"messages": ["The code is wrong or has expired."]}
+    assert (told["soon"]["status"], told["soon"]["code"]) == (409, "resend_too_soon")
+    assert 0 < told["soon"]["retryAfter"] <= 30
+    assert told["malformed"]["messages"][1] == "email: is not an email address"
+    assert told["foreign"] == {**wrong, "status": 200, "code": None, "messages": ["Not an answer of the portal"]}
+    assert told["away"] == {"name": "TypeError", "message": "fetch failed"}
+
+
+def test_calls_at_the_same_moment_share_one_refresh(run: Run) -> None:
+    """Whether the access token is over by the clock or refused, and whether one client asks or two of one storage."""
+    told = run("together")
+    over, refused, over_for_two, refused_for_two = told["counted"]
+    assert over == over_for_two == {"refreshes": 1, "unauthorized": 0, "people": 1}
+    assert (refused["refreshes"], refused_for_two["refreshes"]) == (1, 1)
+    assert (refused["people"], refused_for_two["people"]) == (1, 1)
+    assert told["uses"] == 4
+
+
+def test_a_token_that_lives_briefly_is_renewed_in_time(run: Run, tmp_path: Path) -> None:
+    with development_portal(tmp_path / "portal.db", access_token_ttl=2) as brief:
+        told = run("short", url=brief.url)
+    assert told["expiresIn"] == 2
+    assert told["email"].startswith("ts")
+    assert told["refreshes"] >= 1
+
+
+def test_a_session_that_is_over_is_told_once_to_each_client(run: Run) -> None:
+    """The refresh token was used by two: the portal ended the session."""
+    told = run("dead")
+    assert set(told["codes"]) == {"unauthorized"}
+    assert told["ends"] == [1, 1, 1]
+    assert told["kept"] == [None, None]
+
+
+def test_signing_out_oneself_forgets_the_tokens_and_is_not_told(run: Run) -> None:
+    assert run("leaving") == [
+        ["logout", [], False, 0],
+        ["logoutAll", ["ended"], False, 0],
+        ["deleteMe", ["eraseAt"], False, 0],
+    ]
+
+
+def test_a_portal_that_is_away_signs_nobody_out(run: Run) -> None:
+    told = run("away")
+    assert told["meanwhile"] == told["then"]
+    assert told["broken"] == {"name": "TypeError", "message": "fetch failed"}
+    assert (told["gateway"]["status"], told["gateway"]["code"], told["gateway"]["retryAfter"]) == (502, None, 7)
+    assert told["signedIn"] == [True, 0]
+
+
+def test_a_refresh_under_way_brings_no_former_sign_in_back(run: Run) -> None:
+    assert run("races") == {"former": True, "mine": True, "kept": None}
+
+
+def test_the_token_goes_to_allowed_origins_and_nowhere_else(run: Run, app_api: AppApi, foreign: Receiver) -> None:
+    with Receiver(Reply(308, {"Location": f"{foreign.url}/moved"})) as moved:
+        told = run("origins", api=app_api.url, foreign=foreign.url, moved=moved.url)
+    good = app_api.asked[0]
+    assert (told["good"], good.headers["x-mine"]) == (200, "yes")
+    assert good.headers["authorization"] == f"Bearer {told['accessToken']}"
+    assert "is not one of the origins" in told["foreign"]["message"]
+    assert "is not one of the origins" in told["disguised"]["message"]
+    assert [told[name]["name"] for name in ("relative", "redirected", "moved")] == ["TypeError"] * 3
+    assert told["followed"] == 200
+    assert [(asked.path, "authorization" in asked.headers) for asked in foreign.asked] == [("/landing", False)]
+
+
+def test_a_request_is_repeated_once_and_only_where_it_can_be(run: Run, app_api: AppApi) -> None:
+    """A wrong code is a 401 as well: it would be a second guess."""
+    told = run("repeats", api=app_api.url)
+    assert told["statuses"] == [200, 200, 401, 401]
+    assert (told["refreshes"], app_api.bodies.count(b"no")) == (3, 2)
+    assert (told["wrong"]["code"], told["tries"]) == ("code_invalid", ["verify 401"])
+    tokens = [asked.headers["authorization"] for asked in app_api.asked if asked.body == b"text"]
+    assert len(set(tokens)) == 2
+
+
+def test_phones_and_further_addresses(run: Run) -> None:
+    number = f"0555 111 {next(_numbers):02} 33"
+    told = run("phones", phone=number, otherPhone="+905551119999")
+    assert told["user"]["phoneNumber"].startswith("+90555111")
+    assert (told["swapped"], told["left"]) == ("+905551119999", ["+905551119999"])
+    assert (len(told["both"]), len(told["one"]), told["ended"]) == (2, 1, {})
+    assert told["after"]["code"] == "unauthorized"
+
+
+PAGE = b"""<!doctype html><title>App</title><script type="module">
+import { AuthPortal } from '/index.js';
+const open = () => new Promise((resolve, reject) => {
+  const request = indexedDB.open('portal', 1);
+  request.onupgradeneeded = () => request.result.createObjectStore('texts');
+  request.onsuccess = () => resolve(request.result);
+  request.onerror = () => reject(request.error);
+});
+const ask = (mode, work) => open().then((database) => new Promise((resolve, reject) => {
+  const transaction = database.transaction('texts', mode);
+  const request = work(transaction.objectStore('texts'));
+  transaction.oncomplete = () => { database.close(); resolve(request.result); };
+  transaction.onerror = () => reject(transaction.error);
+}));
+const storages = {
+  local: {
+    get: () => localStorage.getItem('portal'),
+    set: (text) => (text === null ? localStorage.removeItem('portal') : localStorage.setItem('portal', text)),
+  },
+  indexed: {
+    get: () => ask('readonly', (texts) => texts.get('portal')),
+    set: (text) => ask('readwrite', (texts) => (text === null ? texts.delete('portal') : texts.put(text, 'portal'))),
+  },
+};
+window.ends = 0;
+const asked = new URLSearchParams(location.search);
+window.storage = storages[asked.get('storage')];
+window.portal = new AuthPortal({ url: asked.get('portal'), storage, onSignedOut: () => { window.ends += 1; } });
+</script>"""
+SIGN_IN = """async (email) => {
+  const { code, challengeId } = await portal.sendOtpEmail({ email });
+  const { registrationToken } = await portal.loginOtpEmail({ email, code, challengeId });
+  const person = { firstName: 'Ada', lastName: 'Lovelace', acceptTerms: true };
+  return (await portal.completeRegistration(registrationToken, person)).user.email;
+}"""
+TOGETHER = """() => Promise.all(Array.from({ length: 10 }, () => portal.getMe())).then((people) => people.length)"""
+MAKE_OLD = "async () => { await storage.set(JSON.stringify({ ...JSON.parse(await storage.get()), renewAt: 0, overAt: 0 })); }"
+IS_OLD = "async () => JSON.parse(await storage.get()).renewAt === 0"
+BEGIN = f"() => {{ window.done = ({TOGETHER})(); }}"
+
+
+class AppPage(Receiver):
+    """Serves the page and the built package."""
+
+    def __init__(self, port: int, dist: Path) -> None:
+        super().__init__()
+        self.port, self._dist = port, dist
+
+    def choose_reply(self, asked: Asked) -> Reply:
+        """Files by their names; anything else is the page."""
+        file = self._dist / Path(asked.path).name
+        if file.suffix == ".js":
+            return Reply(200, {"Content-Type": "text/javascript"}, file.read_bytes())
+        return Reply(200, {"Content-Type": "text/html"}, PAGE)
+
+
+@pytest.mark.parametrize(("storage", "most"), [("indexed", 1), ("local", 2)])
+def test_two_tabs_of_a_browser_share_a_sign_in_and_its_refreshes(
+    package: Path, portal: PortalProcess, page_port: int, chromium: Browser, storage: str, most: int
+) -> None:
+    """By a Web Lock. Tabs see each other's local storage late: then the second refresh gets the same successor."""
+    context = chromium.new_context()
+    refreshes: list[str] = []
+    context.on("request", lambda asked: refreshes.append(asked.method) if "refresh-token" in asked.url else None)
+    with AppPage(page_port, package / "dist") as server:
+        tabs = [context.new_page() for _ in range(2)]
+        for tab in tabs:
+            tab.goto(f"{server.url}/?portal={portal.url}&storage={storage}")
+            tab.wait_for_function("window.portal")
+        assert tabs[0].evaluate(SIGN_IN, f"{storage}@example.com") == f"{storage}@example.com"
+        tabs[1].wait_for_function("storage.get()")
+        tabs[1].evaluate(TOGETHER)
+        tabs[0].evaluate(MAKE_OLD)
+        tabs[1].wait_for_function(IS_OLD)
+        for tab in tabs:
+            tab.evaluate(BEGIN)
+        assert [tab.evaluate("() => window.done") for tab in tabs] == [10, 10]
+        assert 1 <= refreshes.count("POST") <= most
+        assert [tab.evaluate(TOGETHER) for tab in tabs] == [10, 10]
+        tabs[0].evaluate("() => portal.logout()")
+        tabs[1].wait_for_function("async () => !(await storage.get())")
+        assert tabs[1].evaluate("() => portal.getMe().catch((error) => error.code)") == "unauthorized"
+        assert [tab.evaluate("() => window.ends") for tab in tabs] == [0, 1]
+        context.close()
