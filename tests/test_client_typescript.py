@@ -1,4 +1,4 @@
-"""clients/typescript: is built, signs people in at a running portal from Node.js and from pages, and refreshes alone."""
+"""clients/typescript is built, and signs people in at a running portal from Node.js and from pages."""
 
 from __future__ import annotations
 
@@ -26,6 +26,22 @@ UNAUTHORIZED = {"name": "PortalError", "status": 401, "code": "unauthorized", "m
 _numbers = itertools.count()
 
 Run = Callable[..., Any]
+
+CONSUMER = """
+export async function nameOf(portal: AuthPortal, body: VerifyEmailCode): Promise<string> {
+  const answer = await portal.loginOtpEmail(body);
+  if (answer.registrationRequired) {
+    const token: string = answer.registrationToken;
+    // @ts-expect-error  there is no user yet
+    console.log(answer.user.id);
+    return token;
+  }
+  const wrong: ErrorCode = 'code_invalid';
+  return answer.user.firstName + wrong;
+}
+export const storage: TokenStorage = { get: () => localStorage.getItem('a'), set: (text) => console.log(text) };
+export const isWrong = (error: unknown) => error instanceof PortalError && error.code === 'code_invalid';
+"""
 
 
 @pytest.fixture(scope="module")
@@ -135,22 +151,8 @@ def test_a_strict_consumer_compiles_and_sees_every_type(package: Path) -> None:
     names = TYPES.findall((SOURCE / "src" / "types.ts").read_text())
     assert len(names) >= 30
     consumer = package.parents[1] / "consumer.ts"
-    consumer.write_text(
-        f"import {{ AuthPortal, PortalError, type TokenStorage, type {', type '.join(names)} }} from 'auth-portal-client';\n"
-        f"export type All = [{', '.join(names)}];\n"
-        "export async function nameOf(portal: AuthPortal, body: VerifyEmailCode): Promise<string> {\n"
-        "  const answer = await portal.loginOtpEmail(body);\n"
-        "  if (answer.registrationRequired) {\n"
-        "    const token: string = answer.registrationToken;\n"
-        "    // @ts-expect-error  there is no user yet\n"
-        "    console.log(answer.user.id);\n"
-        "    return token;\n"
-        "  }\n"
-        "  return answer.user.firstName;\n"
-        "}\n"
-        "export const storage: TokenStorage = { get: () => localStorage.getItem('a'), set: (text) => { void text; } };\n"
-        "export const isWrong = (error: unknown) => error instanceof PortalError && error.code === 'code_invalid';\n"
-    )
+    imports = ", ".join(f"type {name}" for name in ["TokenStorage", *names])
+    consumer.write_text(f"import {{ AuthPortal, PortalError, {imports} }} from 'auth-portal-client';\n{CONSUMER}")
     options = ["--strict", "--noEmit", "--module", "nodenext", "--lib", "es2022,dom"]
     _compile(consumer.parent, *options, consumer.name)
 
@@ -294,7 +296,9 @@ SIGN_IN = """async (email) => {
   return (await portal.completeRegistration(registrationToken, person)).user.email;
 }"""
 TOGETHER = """() => Promise.all(Array.from({ length: 10 }, () => portal.getMe())).then((people) => people.length)"""
-MAKE_OLD = "async () => { await storage.set(JSON.stringify({ ...JSON.parse(await storage.get()), renewAt: 0, overAt: 0 })); }"
+MAKE_OLD = """async () => {
+  await storage.set(JSON.stringify({ ...JSON.parse(await storage.get()), renewAt: 0, overAt: 0 }));
+}"""
 IS_OLD = "async () => JSON.parse(await storage.get()).renewAt === 0"
 BEGIN = f"() => {{ window.done = ({TOGETHER})(); }}"
 
