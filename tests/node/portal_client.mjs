@@ -187,7 +187,8 @@ const scenarios = {
       disguised: await fetchTo(`${task.api}@${task.foreign.replace('http://', '')}/disguised`),
       relative: await fetchTo('/relative'),
       redirected: await fetchTo(`${task.api}/away`),
-      followed: (await one.portal.fetch(`${task.api}/away`, { redirect: 'follow' })).status,
+      followed: await fetchTo(`${task.api}/away`, { redirect: 'follow' }),
+      manual: (await one.portal.fetch(new Request(`${task.api}/away`, { redirect: 'manual' }))).status,
       moved: await refusal(new AuthPortal({ url: task.moved }).sendOtpEmail({ email: 'ada@example.com' })),
     };
   },

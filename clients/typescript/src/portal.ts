@@ -54,7 +54,7 @@ export class AuthPortal {
   /**
    * `fetch` with the access token, for the portal's origin and those of `origins`; TypeError for any other. It is
    * renewed shortly before its end, and once after a 401; then the request is repeated, unless its body is a stream.
-   * A redirect is an error, unless `init.redirect` says otherwise.
+   * A redirect is an error, and never followed; `redirect: 'manual'` gives it to you.
    */
   async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
     const target = input instanceof Request ? input : new URL(input, globalThis.location?.href);
@@ -254,11 +254,13 @@ function originOf(address: string): string {
   return origin;
 }
 
-/** Older browsers take the header along when a redirect leads to another origin: so none is followed unasked. */
+/** Node.js 18.0 and older browsers take the header along where a redirect leads to another origin: none is followed. */
 function authorized(target: Request | URL, init: RequestInit, token: string): RequestInit {
-  const headers = new Headers(init.headers ?? (target instanceof Request ? target.headers : undefined));
+  const from = target instanceof Request ? target : undefined;
+  const headers = new Headers(init.headers ?? from?.headers);
   headers.set('Authorization', `Bearer ${token}`);
-  return { ...init, headers, redirect: init.redirect ?? 'error' };
+  const isManual = (init.redirect ?? from?.redirect) === 'manual';
+  return { ...init, headers, redirect: isManual ? 'manual' : 'error' };
 }
 
 /** A wrong code is a 401, too, and must not be sent twice. */
