@@ -1,26 +1,23 @@
-"""clients/typescript is built, and signs people in at a running portal from Node.js and from pages."""
+"""clients/typescript is built, and signs people in at a running portal from Node.js."""
 
 from __future__ import annotations
 
 import itertools
 import json
 import re
-import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser
 
 from tests.conftest import unavailable
+from tests.support.app_api import AppApi
 from tests.support.portal import ROOT, PortalProcess, development_portal
-from tests.support.ports import free_port
-from tests.support.receiver import Asked, Receiver, Reply
+from tests.support.receiver import Receiver, Reply
+from tests.support.typescript import NODE, PACKAGE, TypeScriptUnavailable, build_package, compile_files
 
-NODE = ROOT / "tests" / "node"
-SOURCE = ROOT / "clients" / "typescript"
 TYPES = re.compile(r"^export (?:interface|type) (\w+)", re.MULTILINE)
 UNAUTHORIZED = {"name": "PortalError", "status": 401, "code": "unauthorized", "messages": ["Unauthorized"]}
 _numbers = itertools.count()
@@ -46,34 +43,18 @@ export const isWrong = (error: unknown) => error instanceof PortalError && error
 
 @pytest.fixture(scope="module")
 def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The package, built by the compiler that the tests pin."""
-    compiler = NODE / "node_modules" / ".bin" / "tsc"
-    if shutil.which("node") is None or not compiler.exists():
-        unavailable("no TypeScript: Node.js and npm are needed")
-    directory = tmp_path_factory.mktemp("typescript") / "node_modules" / "auth-portal-client"
-    shutil.copytree(SOURCE, directory, ignore=shutil.ignore_patterns("dist", "node_modules"))
-    _compile(directory)
-    return directory
-
-
-def _compile(directory: Path, *words: str) -> None:
-    done = subprocess.run(
-        [NODE / "node_modules" / ".bin" / "tsc", *words], cwd=directory, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout
+    """The built package."""
+    try:
+        return build_package(tmp_path_factory.mktemp("typescript"))
+    except TypeScriptUnavailable as error:
+        unavailable(str(error))
+        raise
 
 
 @pytest.fixture(scope="module")
-def page_port() -> int:
-    """Where the page of an app is, which may call the portal."""
-    return free_port()
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory, page_port: int) -> Iterator[PortalProcess]:
+def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     """A portal that tells codes."""
-    database = tmp_path_factory.mktemp("client") / "portal.db"
-    with development_portal(database, allowed_origins=f"http://127.0.0.1:{page_port}") as running:
+    with development_portal(tmp_path_factory.mktemp("client") / "portal.db") as running:
         yield running
 
 
@@ -99,26 +80,6 @@ def run(package: Path, portal: PortalProcess) -> Run:
     return scenario
 
 
-class AppApi(Receiver):
-    """An app's API: takes each body the second time, and sends people who ask for ``/away`` somewhere else."""
-
-    def __init__(self, elsewhere: str) -> None:
-        super().__init__()
-        self.elsewhere = elsewhere
-        self.bodies: list[bytes] = []
-
-    def choose_reply(self, asked: Asked) -> Reply:
-        """By the path."""
-        close = {"Connection": "close"}
-        if asked.path == "/away":
-            return Reply(302, {"Location": f"{self.elsewhere}/landing", **close})
-        if asked.path == "/post":
-            self.bodies.append(asked.body)
-            is_good = self.bodies.count(asked.body) > 1 and asked.body != b"no"
-            return Reply(200 if is_good else 401, close)
-        return Reply(200, close)
-
-
 @pytest.fixture
 def foreign() -> Iterator[Receiver]:
     """A server that must never see a token."""
@@ -129,7 +90,8 @@ def foreign() -> Iterator[Receiver]:
 @pytest.fixture
 def app_api(foreign: Receiver) -> Iterator[AppApi]:
     """An API that may see it."""
-    with AppApi(foreign.url) as server:
+    with AppApi() as server:
+        server.elsewhere = f"{foreign.url}/landing"
         yield server
 
 
@@ -141,20 +103,20 @@ def test_the_package_holds_what_it_should_and_nothing_else(package: Path) -> Non
     ]
     listed = sorted(file["path"] for file in json.loads(done.stdout)[0]["files"])
     assert listed == sorted(["LICENSE", "README.md", "package.json", *built])
-    assert (SOURCE / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
-    about = json.loads((SOURCE / "package.json").read_text())
+    assert (PACKAGE / "LICENSE").read_text() == (ROOT / "LICENSE").read_text()
+    about = json.loads((PACKAGE / "package.json").read_text())
     wanted = json.loads((NODE / "package.json").read_text())["dependencies"]["typescript"]
     assert ("dependencies" in about, about["devDependencies"]) == (False, {"typescript": wanted})
 
 
 def test_a_strict_consumer_compiles_and_sees_every_type(package: Path) -> None:
-    names = TYPES.findall((SOURCE / "src" / "types.ts").read_text())
+    names = TYPES.findall((PACKAGE / "src" / "types.ts").read_text())
     assert len(names) >= 30
     consumer = package.parents[1] / "consumer.ts"
     imports = ", ".join(f"type {name}" for name in ["TokenStorage", *names])
     consumer.write_text(f"import {{ AuthPortal, PortalError, {imports} }} from 'auth-portal-client';\n{CONSUMER}")
     options = ["--strict", "--noEmit", "--module", "nodenext", "--lib", "es2022,dom"]
-    _compile(consumer.parent, *options, consumer.name)
+    compile_files(consumer.parent, *options, consumer.name)
 
 
 def test_somebody_registers_is_read_changed_and_signed_out(run: Run) -> None:
@@ -257,91 +219,3 @@ def test_phones_and_further_addresses(run: Run) -> None:
     assert (told["swapped"], told["left"]) == ("+905551119999", ["+905551119999"])
     assert (len(told["both"]), len(told["one"]), told["ended"]) == (2, 1, {})
     assert told["after"]["code"] == "unauthorized"
-
-
-PAGE = b"""<!doctype html><title>App</title><script type="module">
-import { AuthPortal } from '/index.js';
-const open = () => new Promise((resolve, reject) => {
-  const request = indexedDB.open('portal', 1);
-  request.onupgradeneeded = () => request.result.createObjectStore('texts');
-  request.onsuccess = () => resolve(request.result);
-  request.onerror = () => reject(request.error);
-});
-const ask = (mode, work) => open().then((database) => new Promise((resolve, reject) => {
-  const transaction = database.transaction('texts', mode);
-  const request = work(transaction.objectStore('texts'));
-  transaction.oncomplete = () => { database.close(); resolve(request.result); };
-  transaction.onerror = () => reject(transaction.error);
-}));
-const storages = {
-  local: {
-    get: () => localStorage.getItem('portal'),
-    set: (text) => (text === null ? localStorage.removeItem('portal') : localStorage.setItem('portal', text)),
-  },
-  indexed: {
-    get: () => ask('readonly', (texts) => texts.get('portal')),
-    set: (text) => ask('readwrite', (texts) => (text === null ? texts.delete('portal') : texts.put(text, 'portal'))),
-  },
-};
-window.ends = 0;
-const asked = new URLSearchParams(location.search);
-window.storage = storages[asked.get('storage')];
-window.portal = new AuthPortal({ url: asked.get('portal'), storage, onSignedOut: () => { window.ends += 1; } });
-</script>"""
-SIGN_IN = """async (email) => {
-  const { code, challengeId } = await portal.sendOtpEmail({ email });
-  const { registrationToken } = await portal.loginOtpEmail({ email, code, challengeId });
-  const person = { firstName: 'Ada', lastName: 'Lovelace', acceptTerms: true };
-  return (await portal.completeRegistration(registrationToken, person)).user.email;
-}"""
-TOGETHER = """() => Promise.all(Array.from({ length: 10 }, () => portal.getMe())).then((people) => people.length)"""
-MAKE_OLD = """async () => {
-  await storage.set(JSON.stringify({ ...JSON.parse(await storage.get()), renewAt: 0, overAt: 0 }));
-}"""
-IS_OLD = "async () => JSON.parse(await storage.get()).renewAt === 0"
-BEGIN = f"() => {{ window.done = ({TOGETHER})(); }}"
-
-
-class AppPage(Receiver):
-    """Serves the page and the built package."""
-
-    def __init__(self, port: int, dist: Path) -> None:
-        super().__init__()
-        self.port, self._dist = port, dist
-
-    def choose_reply(self, asked: Asked) -> Reply:
-        """Files by their names; anything else is the page."""
-        file = self._dist / Path(asked.path).name
-        if file.suffix == ".js":
-            return Reply(200, {"Content-Type": "text/javascript"}, file.read_bytes())
-        return Reply(200, {"Content-Type": "text/html"}, PAGE)
-
-
-@pytest.mark.parametrize(("storage", "most"), [("indexed", 1), ("local", 2)])
-def test_two_tabs_of_a_browser_share_a_sign_in_and_its_refreshes(
-    package: Path, portal: PortalProcess, page_port: int, chromium: Browser, storage: str, most: int
-) -> None:
-    """By a Web Lock. Tabs see each other's local storage late: then the second refresh gets the same successor."""
-    context = chromium.new_context()
-    refreshes: list[str] = []
-    context.on("request", lambda asked: refreshes.append(asked.method) if "refresh-token" in asked.url else None)
-    with AppPage(page_port, package / "dist") as server:
-        tabs = [context.new_page() for _ in range(2)]
-        for tab in tabs:
-            tab.goto(f"{server.url}/?portal={portal.url}&storage={storage}")
-            tab.wait_for_function("window.portal")
-        assert tabs[0].evaluate(SIGN_IN, f"{storage}@example.com") == f"{storage}@example.com"
-        tabs[1].wait_for_function("storage.get()")
-        tabs[1].evaluate(TOGETHER)
-        tabs[0].evaluate(MAKE_OLD)
-        tabs[1].wait_for_function(IS_OLD)
-        for tab in tabs:
-            tab.evaluate(BEGIN)
-        assert [tab.evaluate("() => window.done") for tab in tabs] == [10, 10]
-        assert 1 <= refreshes.count("POST") <= most
-        assert [tab.evaluate(TOGETHER) for tab in tabs] == [10, 10]
-        tabs[0].evaluate("() => portal.logout()")
-        tabs[1].wait_for_function("async () => !(await storage.get())")
-        assert tabs[1].evaluate("() => portal.getMe().catch((error) => error.code)") == "unauthorized"
-        assert [tab.evaluate("() => window.ends") for tab in tabs] == [0, 1]
-        context.close()
