@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -103,8 +104,12 @@ def test_a_portal_that_is_away_signs_nobody_out(connect: Connect) -> None:
     client = connect()
     client.sign_in()
 
+    attempts: list[str] = []
+
     def broken(path: str) -> None:
         if path == "refresh-token":
+            attempts.append(path)
+            time.sleep(0.3)
             raise requests.ConnectionError
 
     def gateway(path: str) -> requests.Response | None:
@@ -117,7 +122,9 @@ def test_a_portal_that_is_away_signs_nobody_out(connect: Connect) -> None:
     client.kept.change(renew_at=0)
     client.portal.get_me()
     client.kept.change(over_at=0)
+    attempts.clear()
     errors = in_parallel([client.portal.get_me] * 3)
+    assert len(attempts) == 1
     assert all(isinstance(error, requests.ConnectionError) for error in errors)
     client.wire.fault = gateway
     error = refused(client.portal.get_me)

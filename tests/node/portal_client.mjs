@@ -68,8 +68,8 @@ const scenarios = {
     const mine = await portal.exportMe();
     const signedOut = await portal.logout();
     return {
-      before, isNew, registered: registered.user, changed, refreshed: refreshed.user, terms, activity, older, sessions, others, mine,
-      signedOut, after: await refusal(portal.getMe()),
+      before, isNew, registered: registered.user, changed, refreshed: refreshed.user, terms, activity, older, sessions,
+      others, mine, signedOut, after: await refusal(portal.getMe()),
     };
   },
 
@@ -91,13 +91,12 @@ const scenarios = {
     await signIn(one);
     const two = client({ storage: one.kept });
     const counted = [];
-    const count = (work) => {
-      const before = [one, two].map((each) => [each.refreshes(), each.asked.filter((line) => line.endsWith('401')).length]);
-      return work().then((people) => {
-        const after = [one, two].map((each) => [each.refreshes(), each.asked.filter((line) => line.endsWith('401')).length]);
-        const sum = (index) => after.reduce((total, each, at) => total + each[index] - before[at][index], 0);
-        counted.push({ refreshes: sum(0), unauthorized: sum(1), people: new Set(people.map((me) => me.id)).size });
-      });
+    const count = async (work) => {
+      for (const { asked } of [one, two]) asked.length = 0;
+      const people = await work();
+      const unauthorized = [...one.asked, ...two.asked].filter((line) => line.endsWith('401')).length;
+      const refreshes = one.refreshes() + two.refreshes();
+      counted.push({ refreshes, unauthorized, people: new Set(people.map((me) => me.id)).size });
     };
     one.change({ renewAt: 0, overAt: 0 });
     await count(() => times(20, () => one.portal.getMe()));
@@ -153,15 +152,22 @@ const scenarios = {
     const one = client();
     await signIn(one);
     one.change({ renewAt: 0 });
-    one.answer = (path) => (path === 'refresh-token' ? Promise.reject(new TypeError('fetch failed')) : undefined);
+    let attempts = 0;
+    one.answer = (path) => {
+      if (path !== 'refresh-token') return undefined;
+      attempts += 1;
+      return Promise.reject(new TypeError('fetch failed'));
+    };
     const meanwhile = (await one.portal.getMe()).email;
     one.change({ overAt: 0 });
-    const broken = await refusal(one.portal.getMe());
-    one.answer = (path) => (path === 'refresh-token' ? new Response('<h1>Bad gateway</h1>', { status: 502, headers: { 'Retry-After': '7' } }) : undefined);
+    attempts = 0;
+    const [broken] = await times(5, () => refusal(one.portal.getMe()));
+    const bad = { status: 502, headers: { 'Retry-After': '7' } };
+    one.answer = (path) => (path === 'refresh-token' ? new Response('<h1>Bad gateway</h1>', bad) : undefined);
     const gateway = await refusal(one.portal.getMe());
     const signedIn = [await one.portal.isSignedIn(), one.ends];
     one.answer = undefined;
-    return { meanwhile, broken, gateway, signedIn, then: (await one.portal.getMe()).email };
+    return { meanwhile, broken, attempts, gateway, signedIn, then: (await one.portal.getMe()).email };
   },
 
   async races() {
@@ -217,7 +223,8 @@ const scenarios = {
     const first = await portal.loginOtp({ phoneNumber, code, challengeId });
     const { user } = await portal.completeRegistration(first.registrationToken, person);
     const second = await portal.addPhone({ phoneNumber: task.otherPhone });
-    await portal.provePhone({ phoneNumber: task.otherPhone, code: second.code, challengeId: second.challengeId, keepFormer: true });
+    const proof = { code: second.code, challengeId: second.challengeId, keepFormer: true };
+    await portal.provePhone({ phoneNumber: task.otherPhone, ...proof });
     const swapped = await portal.chooseMainPhone({ phoneNumber: task.otherPhone });
     const left = await portal.removePhone({ phoneNumber });
     const add = async (email, more) => {
@@ -231,8 +238,8 @@ const scenarios = {
     const { sessions } = await portal.listSessions();
     const values = (list) => list.map((each) => each.value);
     return {
-      user, swapped: swapped.phoneNumber, left: values(left.phoneNumbers), both: values(both.emails), one: values(one.emails),
-      ended: await portal.endSession(sessions[0].id), after: await refusal(portal.getMe()),
+      user, swapped: swapped.phoneNumber, left: values(left.phoneNumbers), both: values(both.emails),
+      one: values(one.emails), ended: await portal.endSession(sessions[0].id), after: await refusal(portal.getMe()),
     };
   },
 };

@@ -250,11 +250,11 @@ export class AuthPortal {
 
 function originOf(address: string): string {
   const { origin } = new URL(address);
-  if (origin === 'null') throw new TypeError(`${address} has no origin`);
+  if (origin === 'null') throw new TypeError('An origin begins with http:// or https:// and a host');
   return origin;
 }
 
-/** Node.js 18.0 and older browsers take the header along where a redirect leads to another origin: none is followed. */
+/** Node.js 18.0 and older browsers take the header along to another origin by a redirect: so none is followed. */
 function authorized(target: Request | URL, init: RequestInit, token: string): RequestInit {
   const from = target instanceof Request ? target : undefined;
   const headers = new Headers(init.headers ?? from?.headers);

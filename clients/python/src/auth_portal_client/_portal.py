@@ -248,7 +248,7 @@ def _session() -> requests.Session:
 def _origin_of(address: str) -> str:
     url = parse_url(address)
     if url.scheme not in _PORTS or not url.host:
-        raise ValueError(f"{address} has no origin")
+        raise ValueError("an address begins with http:// or https:// and a host")
     return f"{url.scheme}://{url.host}:{url.port or _PORTS[url.scheme]}"
 
 

@@ -74,7 +74,7 @@ class _Memory:
         self._text = text
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Kept:
     """What is remembered of a sign-in. The two moments are by this machine's clock."""
 
