@@ -69,7 +69,7 @@ def test_both_clients_know_the_same_types_and_codes() -> None:
     names = re.findall(r"^export (?:interface|type) (\w+)", typescript, re.MULTILINE)
     assert len(names) >= 30
     assert [name for name in names if not hasattr(types, name)] == []
-    codes = re.findall(r"'(\w+)'", typescript.partition("export type ErrorCode")[2])
+    codes = re.findall(r"[\"'](\w+)[\"']", typescript.partition("export type ErrorCode")[2].partition(";")[0])
     assert sorted(get_args(types.ErrorCode)) == sorted(codes)
 
 
