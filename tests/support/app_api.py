@@ -15,11 +15,10 @@ class AppApi(Receiver):
 
     def choose_reply(self, asked: Asked) -> Reply:
         """By the path."""
-        close = {"Connection": "close"}  # a body that came in chunks was not read
         if asked.path == "/away":
-            return Reply(302, {"Location": self.elsewhere, **close})
+            return Reply(302, {"Location": self.elsewhere})
         if asked.path == "/post":
             self.bodies.append(asked.body)
             is_good = self.bodies.count(asked.body) > 1 and asked.body != b"no"
-            return Reply(200 if is_good else 401, close)
-        return Reply(200, {"Set-Cookie": "seen=yes", "Content-Type": "application/json", **close}, b'{"orders": []}')
+            return Reply(200 if is_good else 401)
+        return Reply(200, {"Set-Cookie": "seen=yes", "Content-Type": "application/json"}, b'{"orders": []}')
