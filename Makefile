@@ -78,4 +78,5 @@ lock: ## pin the newest releases of all dependencies
 	(sed -n '/^[#-]/p' requirements-dev.txt && .venv/lock/bin/pip freeze --exclude auth-portal | grep -vxFf .venv/lock/runtime.txt) > .venv/lock/dev.txt && mv .venv/lock/dev.txt requirements-dev.txt
 
 clean: ## remove what make made, the development database too
+	rm -rf clients/typescript/dist clients/typescript/node_modules clients/python/build clients/python/src/*.egg-info
 	rm -rf .venv instance build dist *.egg-info .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis

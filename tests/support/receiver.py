@@ -6,7 +6,7 @@ import socket
 import ssl
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -156,12 +156,21 @@ class Receiver:
                         receiver._changed.notify_all()
 
             def do_GET(self) -> None:
-                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                body = b"".join(self._chunks()) if self.headers.get("Transfer-Encoding") else self._whole()
                 headers = {name.lower(): value for name, value in self.headers.items()}
                 name = receiver._server_names.get(id(self.connection))
                 self._answer(receiver._keep(Asked(self.command, self.path, headers, body, name)))
 
             do_POST = do_GET  # noqa: N815  the library's name
+
+            def _whole(self) -> bytes:
+                return self.rfile.read(int(self.headers.get("Content-Length", 0)))
+
+            def _chunks(self) -> Iterator[bytes]:
+                while size := int(self.rfile.readline().partition(b";")[0], 16):
+                    yield self.rfile.read(size)
+                    self.rfile.readline()
+                self.rfile.readline()
 
             def _answer(self, reply: Reply) -> None:
                 if not reply.stays_open and (reply.hangs_up or reply.raw or reply.drip):
