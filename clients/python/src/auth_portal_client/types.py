@@ -1,4 +1,7 @@
-"""What goes over the wire, as docs/api.md describes it. Times are RFC 3339 in UTC, durations are seconds."""
+"""What goes over the wire. Made by `make types` of the portal's OpenAPI document: do not edit.
+
+Times are RFC 3339 in UTC, durations are seconds.
+"""
 
 from __future__ import annotations
 
@@ -8,261 +11,562 @@ if TYPE_CHECKING:
     from typing_extensions import NotRequired
 
 
-class SendEmailCode(TypedDict):
-    """Body of ``send-otp-email``."""
-
-    email: str
-    clientId: NotRequired[str]
-    locale: NotRequired[str]
-
-
-class VerifyEmailCode(TypedDict):
-    """Body of ``login-otp-email``."""
-
-    email: str
-    code: str
-    challengeId: NotRequired[str]
-
-
-class SendPhoneCode(TypedDict):
-    """Body of ``send-otp``. ``region`` is the country of a national number."""
-
-    phoneNumber: str
-    region: NotRequired[str]
-    clientId: NotRequired[str]
-    locale: NotRequired[str]
-
-
-class VerifyPhoneCode(TypedDict):
-    """Body of ``login-otp``."""
-
-    phoneNumber: str
-    region: NotRequired[str]
-    code: str
-    challengeId: NotRequired[str]
-
-
-class CompleteRegistration(TypedDict):
-    """Body of ``complete-registration``."""
-
-    firstName: str
-    lastName: str
-    acceptTerms: bool
-    locale: NotRequired[str]
-    fields: NotRequired[dict[str, Any]]
-
-
-class RefreshTokens(TypedDict):
-    """Body of ``refresh-token``."""
-
-    refreshToken: str
-
-
-class UpdateProfile(TypedDict):
-    """Body of ``PATCH me``; what is not given stays as it is."""
-
-    firstName: NotRequired[str]
-    lastName: NotRequired[str]
-    locale: NotRequired[str]
-    fields: NotRequired[dict[str, Any]]
-
-
 class AcceptTerms(TypedDict):
-    """Body of ``me/terms``."""
-
-    acceptTerms: bool
-
-
-class AddEmail(TypedDict):
-    """Body of ``me/email``."""
-
-    email: str
-    locale: NotRequired[str]
-
-
-class AddPhone(TypedDict):
-    """Body of ``me/phone``."""
-
-    phoneNumber: str
-    region: NotRequired[str]
-    locale: NotRequired[str]
-
-
-class ProveEmail(TypedDict):
-    """Body of ``me/email/verify``."""
-
-    email: str
-    code: str
-    challengeId: NotRequired[str]
-    keepFormer: NotRequired[bool]
-    endOtherSessions: NotRequired[bool]
-
-
-class ProvePhone(TypedDict):
-    """Body of ``me/phone/verify``."""
-
-    phoneNumber: str
-    region: NotRequired[str]
-    code: str
-    challengeId: NotRequired[str]
-    keepFormer: NotRequired[bool]
-    endOtherSessions: NotRequired[bool]
-
-
-class OwnEmail(TypedDict):
-    """Body of ``me/email/main`` and ``me/email/remove``."""
-
-    email: str
-    endOtherSessions: NotRequired[bool]
-
-
-class OwnPhone(TypedDict):
-    """Body of ``me/phone/main`` and ``me/phone/remove``: the number as the profile says it."""
-
-    phoneNumber: str
-    endOtherSessions: NotRequired[bool]
-
-
-class EmailCodeSent(TypedDict):
-    """A code is on its way to an address. ``code`` is there in development only."""
-
-    email: str
-    challengeId: str
-    codeLength: int
-    expiresAt: str
-    resendAt: str
-    code: NotRequired[str]
-
-
-class PhoneCodeSent(TypedDict):
-    """A code is on its way to a phone. ``code`` is there in development only."""
-
-    phoneNumber: str
-    challengeId: str
-    codeLength: int
-    expiresAt: str
-    resendAt: str
-    code: NotRequired[str]
-
-
-class User(TypedDict):
-    """A person."""
-
-    id: str
-    email: str | None
-    phoneNumber: str | None
-    firstName: str
-    lastName: str
-    locale: str
-    createdAt: str
-    fields: dict[str, Any]
-    missingFields: list[str]
-    termsAccepted: bool
-
-
-class LoggedIn(TypedDict):
-    """Somebody is signed in."""
-
-    accessToken: str
-    tokenType: Literal["Bearer"]
-    expiresIn: int
-    refreshToken: str
-    refreshExpiresIn: int
-    registrationRequired: Literal[False]
-    user: User
-
-
-class RegistrationRequired(TypedDict):
-    """The code was right, and its person is new."""
-
-    registrationRequired: Literal[True]
-    registrationToken: str
-    expiresIn: int
-    accessToken: None
-    refreshToken: None
-    user: None
-
-
-class Proven(TypedDict):
-    """An address or number that its person has proven."""
-
-    value: str
-    isMain: bool
-    verifiedAt: str
-
-
-class Me(User):
-    """The signed-in person, with everything that they have proven."""
-
-    emails: list[Proven]
-    phoneNumbers: list[Proven]
+    acceptTerms: Literal[True]
+    """The person accepts the terms in force; nothing but true goes on."""
 
 
 class AccountEvent(TypedDict):
-    """Something that happened to the account."""
-
     id: str
+    """Opaque, never used again."""
+    happenedAt: str
+    """When."""
+    kind: str
+    """What; see the audit log for all kinds."""
+    outcome: str
+    """`done`, or `refused` where it was tried only."""
+    actor: Literal["person", "operator", "portal"]
+    """Who did it."""
+    sessionId: str | None
+    """The session it happened in, or to."""
+    clientId: str | None
+    """The app it was for."""
+    clientName: str | None
+    """The name of that app."""
+    device: str | None
+    """Browser and system in words; null where nothing is known."""
+    network: str | None
+    """From where, roughly; null where nothing is known."""
+    place: str | None
+    """The place of that network, where the portal knows places; else null."""
+    facts: dict[str, Any]
+    """What more there is to say, by the kind."""
+
+
+class Activity(TypedDict):
+    events: list[AccountEvent]
+    """The newest first, 50 at most."""
+    next: str | None
+    """`before` of the page behind this one; null on the last."""
+
+
+class AddEmail(TypedDict):
+    email: str
+    """The address."""
+    locale: NotRequired[str | None]
+    """The language of the letter or text; without it, that of the answer."""
+
+
+class AddPhone(TypedDict):
+    phoneNumber: str
+    """The number in E.164, or as people write it in its country."""
+    region: NotRequired[str | None]
+    """The country (ISO 3166) of a number without a country code; without it, the portal's own."""
+    locale: NotRequired[str | None]
+    """The language of the letter or text; without it, that of the answer."""
+
+
+class CompleteRegistration(TypedDict):
+    firstName: str
+    """The first name, as the person writes it."""
+    lastName: str
+    """The last name, as the person writes it."""
+    acceptTerms: Literal[True]
+    """The person accepts the terms; nothing but true goes on."""
+    locale: NotRequired[str | None]
+    """The language of the person's letters; without it, that of the answer."""
+    fields: NotRequired[FieldsGiven | None]
+    """The portal's own registration fields, by their names."""
+
+
+class EmailCodeSent(TypedDict):
+    email: str
+    """The address, in the form that is stored and mailed to."""
+    challengeId: str
+    """Send it back with the code: then the code works from whatever network the caller is on by then."""
+    codeLength: int
+    """For how many digits to show a field; not always the same."""
+    expiresAt: str
+    """When the code stops working."""
+    resendAt: str
+    """When the same caller may ask again."""
+    code: NotRequired[str]
+    """The code itself: in the development environment, and there only."""
+
+
+class Ended(TypedDict):
+    ended: int
+    """How many sessions were ended."""
+
+
+class EraseAt(TypedDict):
+    eraseAt: str
+    """When everything will be erased; until then it can be taken back."""
+
+
+class Export(TypedDict):
+    format: int
+    """The number of this format; new members may come without a new number."""
+    issuer: str
+    """The portal's address."""
+    exportedAt: str
+    """When it was made."""
+    profile: ExportedProfile
+    terms: ExportedTerms
+    deletion: ExportedDeletion
+    addresses: list[ExportedAddresses]
+    addressChanges: list[ExportedAddressChanges]
+    registrations: list[ExportedRegistrations]
+    codes: list[ExportedCodes]
+    sessions: list[ExportedSessions]
+    grants: list[ExportedGrants]
+    refreshTokens: list[ExportedRefreshTokens]
+    knownBrowsers: list[ExportedKnownBrowsers]
+    consents: list[ExportedConsents]
+    pairwiseSubjects: list[ExportedPairwiseSubjects]
+    authorizationCodes: list[ExportedAuthorizationCodes]
+    deviceCodes: list[ExportedDeviceCodes]
+    appRequests: list[ExportedAppRequests]
+    logoutNotices: list[ExportedLogoutNotices]
+    events: list[ExportedEvents]
+    apps: dict[str, str]
+    """The names of all apps that occur, by their `clientId`."""
+
+
+class ExportedAddressChanges(TypedDict):
+    channel: str
+    former: str
+    current: str | None
+    formerVerifiedAt: str
+    changedAt: str
+    undoUntil: str
+    undoneAt: str | None
+
+
+class ExportedAddresses(TypedDict):
+    channel: str
+    value: str
+    rank: int
+    verifiedAt: str
+
+
+class ExportedAppRequests(TypedDict):
+    kind: str
+    clientId: str | None
+    createdAt: str
+    chosenAt: str | None
+    consentedAt: str | None
+    finishedAt: str | None
+    expiresAt: str
+
+
+class ExportedAuthorizationCodes(TypedDict):
+    clientId: str
+    sessionId: str
+    scope: str
+    authenticatedAt: str
+    expiresAt: str
+    consumedAt: str | None
+
+
+class ExportedCodes(TypedDict):
+    channel: str
+    destination: str
+    network: str
+    device: str
+    codeLength: int
+    attempts: int
+    foreignAttempts: int
+    sendCount: int
+    createdAt: str
+    sentAt: str
+    expiresAt: str
+    guessedAt: str | None
+    approvedAt: str | None
+    consumedAt: str | None
+
+
+class ExportedConsents(TypedDict):
+    clientId: str
+    scope: str
+    grantedAt: str
+
+
+class ExportedDeletion(TypedDict):
+    eraseAt: str | None
+
+
+class ExportedDeviceCodes(TypedDict):
+    clientId: str
+    scope: str
+    parameters: Any
+    state: str
+    authenticatedAt: str | None
+    createdAt: str
+    expiresAt: str
+
+
+class ExportedEvents(TypedDict):
     happenedAt: str
     kind: str
     outcome: str
     actor: str
     sessionId: str | None
     clientId: str | None
-    clientName: str | None
-    device: str | None
-    network: str | None
-    place: str | None
-    facts: dict[str, Any]
+    network: str
+    device: str
+    facts: Any
 
 
-class Activity(TypedDict):
-    """A page of events, the newest first; ``next`` is ``before`` of the page behind it."""
+class ExportedGrants(TypedDict):
+    id: str
+    clientId: str
+    parentId: str | None
+    scope: str | None
+    parameters: Any
+    isOffline: bool
+    device: str
+    createdAt: str | None
+    authenticatedAt: str
+    lastSeenAt: str
+    expiresAt: str
+    endedAt: str | None
 
-    events: list[AccountEvent]
-    next: str | None
+
+class ExportedKnownBrowsers(TypedDict):
+    createdAt: str
+    expiresAt: str
+
+
+class ExportedLogoutNotices(TypedDict):
+    clientId: str
+    sessionId: str
+    createdAt: str
+    dueAt: str
+    tries: int
+
+
+class ExportedPairwiseSubjects(TypedDict):
+    sector: str
+    subject: str
+
+
+class ExportedProfile(TypedDict):
+    id: str
+    firstName: str
+    lastName: str
+    locale: str
+    fields: Any
+    createdAt: str
+    updatedAt: str | None
+    suspendedAt: str | None
+
+
+class ExportedRefreshTokens(TypedDict):
+    sessionId: str
+    createdAt: str
+    usedAt: str | None
+
+
+class ExportedRegistrations(TypedDict):
+    channel: str
+    destination: str
+    draft: Any
+    createdAt: str
+    provenAt: str | None
+    expiresAt: str
+    completedAt: str | None
+
+
+class ExportedSessions(TypedDict):
+    id: str
+    device: str
+    network: str
+    channel: str
+    createdAt: str | None
+    authenticatedAt: str
+    lastSeenAt: str
+    expiresAt: str
+    endedAt: str | None
+
+
+class ExportedTerms(TypedDict):
+    termsVersion: str
+    termsAcceptedAt: str
+
+
+class LoggedIn(TypedDict):
+    accessToken: str
+    """A JWT (RFC 9068) for `Authorization: Bearer`; anyone can verify it with the portal's keys."""
+    tokenType: Literal["Bearer"]
+    """How to send the access token."""
+    expiresIn: int
+    """Seconds that the access token lives."""
+    refreshToken: str
+    """Brings the next tokens, once. Keep it secret."""
+    refreshExpiresIn: int
+    """Seconds until the session ends for good; it ends sooner when nothing uses it."""
+    registrationRequired: Literal[False]
+    """False: the person is signed in."""
+    user: User
+    """Who signed in."""
+
+
+class Me(TypedDict):
+    id: str
+    """The subject (`sub`): opaque, stable, never reused. Know people by it, not by their address."""
+    email: str | None
+    """The main address; null for somebody who registered by phone."""
+    phoneNumber: str | None
+    """The main number in E.164; null without one."""
+    firstName: str
+    """The first name."""
+    lastName: str
+    """The last name."""
+    locale: str
+    """The language of the person's letters."""
+    createdAt: str
+    """When the person registered."""
+    fields: Fields
+    """The portal's own registration fields; null where one is not filled in."""
+    missingFields: list[str]
+    """Own fields that are required and not filled in by now. This only tells: the tokens stay good."""
+    termsAccepted: bool
+    """False while newer terms wait for an answer. This, too, only tells."""
+    emails: list[Proven]
+    """All addresses, the main one first; two at most."""
+    phoneNumbers: list[Proven]
+    """All numbers, the main one first; two at most."""
+
+
+Nothing = dict[str, Any]
 
 
 class OpenSession(TypedDict):
-    """Something that the person is signed in with."""
-
     id: str
+    """Opaque, never used again."""
     device: str | None
+    """Browser and system in words; null where nothing is known."""
     network: str | None
+    """Where it was last used, roughly; null where nothing is known."""
     place: str | None
+    """The place of that network, where the portal knows places; else null."""
     createdAt: str
+    """When the person signed in there."""
     lastSeenAt: str
+    """When it was last used."""
     expiresAt: str
+    """The latest end."""
     isCurrent: bool
+    """Whether it is the session of this call."""
+
+
+class OwnEmail(TypedDict):
+    email: str
+    """The address."""
+    endOtherSessions: NotRequired[bool]
+    """Also sign out everywhere else."""
+
+
+class OwnPhone(TypedDict):
+    phoneNumber: str
+    """The number in E.164, or as people write it in its country."""
+    region: NotRequired[str | None]
+    """The country (ISO 3166) of a number without a country code; without it, the portal's own."""
+    endOtherSessions: NotRequired[bool]
+    """Also sign out everywhere else."""
+
+
+class PhoneCodeSent(TypedDict):
+    phoneNumber: str
+    """The number in E.164."""
+    challengeId: str
+    """Send it back with the code: then the code works from whatever network the caller is on by then."""
+    codeLength: int
+    """For how many digits to show a field; not always the same."""
+    expiresAt: str
+    """When the code stops working."""
+    resendAt: str
+    """When the same caller may ask again."""
+    code: NotRequired[str]
+    """The code itself: in the development environment, and there only."""
+
+
+class ProveEmail(TypedDict):
+    email: str
+    """The address."""
+    endOtherSessions: NotRequired[bool]
+    """Also sign out everywhere else."""
+    code: str
+    """The digits, as many as `codeLength` said. Spaces, hyphens and digits of other scripts are
+    understood."""
+    challengeId: NotRequired[str | None]
+    """What the call that sent the code answered. Without it the code is looked for by the caller's
+    network."""
+    keepFormer: NotRequired[bool]
+    """Add it beside the main one, instead of in its place."""
+
+
+class ProvePhone(TypedDict):
+    phoneNumber: str
+    """The number in E.164, or as people write it in its country."""
+    region: NotRequired[str | None]
+    """The country (ISO 3166) of a number without a country code; without it, the portal's own."""
+    endOtherSessions: NotRequired[bool]
+    """Also sign out everywhere else."""
+    code: str
+    """The digits, as many as `codeLength` said. Spaces, hyphens and digits of other scripts are
+    understood."""
+    challengeId: NotRequired[str | None]
+    """What the call that sent the code answered. Without it the code is looked for by the caller's
+    network."""
+    keepFormer: NotRequired[bool]
+    """Add it beside the main one, instead of in its place."""
+
+
+class Proven(TypedDict):
+    value: str
+    """The address or number."""
+    isMain: bool
+    """Whether it is the main one of its kind."""
+    verifiedAt: str
+    """When a code proved it."""
+
+
+class RefreshTokens(TypedDict):
+    refreshToken: str
+    """The newest one that the portal gave."""
+
+
+class RegistrationRequired(TypedDict):
+    registrationRequired: Literal[True]
+    """True: go on with complete-registration."""
+    registrationToken: str
+    """A JWT that opens complete-registration, once, and nothing else."""
+    expiresIn: int
+    """Seconds that the registration may take."""
+    accessToken: None
+    """Null: nobody is signed in yet."""
+    refreshToken: None
+    """Null: nobody is signed in yet."""
+    user: None
+    """Null: nobody is signed in yet."""
+
+
+class SendEmailCode(TypedDict):
+    email: str
+    """The address."""
+    clientId: NotRequired[str | None]
+    """A registered app, in whose name the letter then speaks."""
+    locale: NotRequired[str | None]
+    """The language of the letter or text; without it, that of the answer."""
+
+
+class SendPhoneCode(TypedDict):
+    phoneNumber: str
+    """The number in E.164, or as people write it in its country."""
+    region: NotRequired[str | None]
+    """The country (ISO 3166) of a number without a country code; without it, the portal's own."""
+    clientId: NotRequired[str | None]
+    """A registered app, in whose name the letter then speaks."""
+    locale: NotRequired[str | None]
+    """The language of the letter or text; without it, that of the answer."""
 
 
 class SessionList(TypedDict):
-    """All of them, the last used first."""
-
     sessions: list[OpenSession]
+    """The last used first."""
 
 
-class Ended(TypedDict):
-    """How many sessions were ended."""
-
-    ended: int
-
-
-class EraseAt(TypedDict):
-    """When the account will be erased."""
-
-    eraseAt: str
-
-
-class Export(TypedDict):
-    """Everything that is kept about the person; docs/accounts.md lists the members."""
-
-    format: int
-    issuer: str
-    exportedAt: str
+class UpdateProfile(TypedDict):
+    firstName: NotRequired[str | None]
+    """The first name."""
+    lastName: NotRequired[str | None]
+    """The last name."""
+    locale: NotRequired[Literal["tr", "en"] | None]
+    """The language of the person's letters."""
+    fields: NotRequired[FieldsGiven | None]
+    """The portal's own registration fields, by their names; null empties one."""
 
 
-class Nothing(TypedDict):
-    """An answer that says nothing but that it is done."""
+class User(TypedDict):
+    id: str
+    """The subject (`sub`): opaque, stable, never reused. Know people by it, not by their address."""
+    email: str | None
+    """The main address; null for somebody who registered by phone."""
+    phoneNumber: str | None
+    """The main number in E.164; null without one."""
+    firstName: str
+    """The first name."""
+    lastName: str
+    """The last name."""
+    locale: str
+    """The language of the person's letters."""
+    createdAt: str
+    """When the person registered."""
+    fields: Fields
+    """The portal's own registration fields; null where one is not filled in."""
+    missingFields: list[str]
+    """Own fields that are required and not filled in by now. This only tells: the tokens stay good."""
+    termsAccepted: bool
+    """False while newer terms wait for an answer. This, too, only tells."""
+
+
+class VerifyEmailCode(TypedDict):
+    email: str
+    """The address."""
+    code: str
+    """The digits, as many as `codeLength` said. Spaces, hyphens and digits of other scripts are
+    understood."""
+    challengeId: NotRequired[str | None]
+    """What the call that sent the code answered. Without it the code is looked for by the caller's
+    network."""
+
+
+class VerifyPhoneCode(TypedDict):
+    phoneNumber: str
+    """The number in E.164, or as people write it in its country."""
+    region: NotRequired[str | None]
+    """The country (ISO 3166) of a number without a country code; without it, the portal's own."""
+    code: str
+    """The digits, as many as `codeLength` said. Spaces, hyphens and digits of other scripts are
+    understood."""
+    challengeId: NotRequired[str | None]
+    """What the call that sent the code answered. Without it the code is looked for by the caller's
+    network."""
+
+
+Fields = dict[str, Any]
+
+
+FieldsGiven = dict[str, Any]
+
+
+class Failure(TypedDict):
+    """The envelope of a refusal."""
+
+    isSuccess: Literal[False]
+    statusCode: int
+    """Equals the HTTP status."""
+    data: None
+    errors: list[str]
+    """The first says what it is, further ones what is wrong with which field."""
+    timestamp: str
+
+
+Problem = TypedDict(
+    "Problem",
+    {
+        "type": "str",
+        "title": "str",
+        "status": "int",
+        "detail": "str",
+        "instance": "str",
+        "code": "str",
+        "errors": "NotRequired[list[dict[str, Any]]]",
+        "violated-policies": "NotRequired[list[str]]",
+    },
+)
 
 
 ErrorCode = Literal[
@@ -278,7 +582,6 @@ ErrorCode = Literal[
     "insufficient_scope",
     "internal_error",
     "last_address",
-    "method_not_allowed",
     "not_found",
     "reauthentication_required",
     "resend_too_soon",
@@ -288,4 +591,4 @@ ErrorCode = Literal[
     "unsupported_media_type",
     "validation_failed",
 ]
-"""Why a call was refused: the header ``X-Error-Code``."""
+"""The values of the header X-Error-Code."""
