@@ -68,7 +68,8 @@ def test_both_clients_know_the_same_types_and_codes() -> None:
     typescript = TYPESCRIPT.read_text()
     names = re.findall(r"^export (?:interface|type) (\w+)", typescript, re.MULTILINE)
     assert len(names) >= 30
-    assert [name for name in names if not hasattr(types, name)] == []
+    only_there = {"Envelope", "Operations"}  # for who calls without a client
+    assert {name for name in names if not hasattr(types, name)} == only_there
     codes = re.findall(r"[\"'](\w+)[\"']", typescript.partition("export type ErrorCode")[2].partition(";")[0])
     assert sorted(get_args(types.ErrorCode)) == sorted(codes)
 
