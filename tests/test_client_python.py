@@ -213,7 +213,7 @@ def test_the_samples_of_the_guide_sign_somebody_in(
 
     signing["portal"].send_otp_email = send_and_note
     assert signing["sign_in"](email, ask)["email"] == email
-    assert questions == ["The 4 digits of the code", "First name", "Last name", "Do you accept the terms?"]
+    assert questions == ["The 4 digits of the code", "Do you accept the terms?", "First name", "Last name"]
     assert signing["orders"]() == {"orders": []}
     assert app_api.asked[0].headers["authorization"].startswith("Bearer ey")
     assert not keeping["portal"].is_signed_in

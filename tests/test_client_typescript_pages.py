@@ -145,7 +145,7 @@ def test_the_samples_of_the_guide_compile_and_sign_somebody_in(package: Path, po
         done = subprocess.run(command, cwd=NODE, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stderr
     told = json.loads(done.stdout)
-    assert told["questions"] == ["The 4 digits of the code", "First name", "Last name", "Do you accept the terms?"]
+    assert told["questions"] == ["The 4 digits of the code", "Do you accept the terms?", "First name", "Last name"]
     assert (told["user"]["lastName"], told["orders"]) == ("Lovelace", {"orders": []})
     assert told["words"][:2] == ["That code is wrong or too old.", "The portal cannot be reached."]
     assert re.fullmatch(r"Please try again in \d+ seconds\.", told["words"][2])
