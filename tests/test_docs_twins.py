@@ -11,7 +11,7 @@ from markdown_it.token import Token
 
 from auth_portal.settings import LOCALES, ROOT
 from auth_portal.web.reference.rendering import slugs_of
-from auth_portal.web.reference.shelf import GUIDES
+from auth_portal.web.reference.shelf import GUIDES, read_text
 
 DOCS = ROOT / "docs"
 OPERATIONS = sorted(path.stem for path in (DOCS / "api").glob("*.md"))
@@ -94,3 +94,12 @@ def test_every_link_between_documents_leads_to_a_heading_that_is_there(locale: s
         if Path(target).is_relative_to(DOCS) and fragment not in slugs_of(target.read_text("utf-8")):
             lost.append(f"{path}#{fragment}")
     assert lost == []
+
+
+@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("name", SHOWN)
+def test_every_document_begins_with_what_it_is_about(locale: str, name: str) -> None:
+    text = read_text(name, locale)
+    assert text.title
+    assert text.summary[:1].isalpha() or text.summary[:2] in ("**", "`m")
+    assert 20 <= len(text.summary) <= 240

@@ -5,6 +5,7 @@ A language without a twin gets the English one.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -12,6 +13,8 @@ from auth_portal.marks import _
 from auth_portal.settings import ROOT
 
 DOCS = ROOT / "docs"
+_SENTENCE_END = re.compile(r"(?<=[.!?]) (?=[\w`*\[])")
+_BRIEF = 160
 GUIDES = {
     _("Start"): ("quick-start", "pages", "openid-connect", "clients", "forward-auth"),
     _("JSON API"): ("api", "tokens", "errors", "limits", "client-libraries"),
@@ -23,7 +26,7 @@ GUIDES = {
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """One document. ``summary`` is its first paragraph; ``body`` begins with it, behind the title."""
+    """One document. ``summary`` is how its first paragraph begins; ``body`` begins with that, behind the title."""
 
     title: str
     summary: str
@@ -39,6 +42,15 @@ def read_text(name: str, locale: str) -> Text:
     path = twin if locale != "en" and twin.is_file() else DOCS / f"{name}.md"
     title, _newline, body = path.read_text("utf-8").partition("\n")
     body = body.strip()
-    summary = " ".join(body.partition("\n\n")[0].split())
     folder = name.rpartition("/")[0]
-    return Text(title.removeprefix("#").strip(), summary, body + "\n", f"{folder}/" if folder else "")
+    return Text(title.removeprefix("#").strip(), _summary(body), body + "\n", f"{folder}/" if folder else "")
+
+
+def _summary(body: str) -> str:
+    """The first sentences of the first paragraph: one, and more while they are short."""
+    first, *others = _SENTENCE_END.split(" ".join(body.partition("\n\n")[0].split()))
+    for sentence in others:
+        if len(first) + len(sentence) > _BRIEF:
+            break
+        first = f"{first} {sentence}"
+    return first
