@@ -71,7 +71,7 @@
     });
 
     const showAnswer = (answer, next, go) => {
-      const status = `${answer.status} ${answer.statusText}`.trim();
+      const status = `${answer.status} ${answer.reason}`;
       const took = fill(words.took, { ms: answer.ms });
       const line = make('p', { class: `play-status${answer.ok ? '' : ' is-bad'}` }, make('b', {}, status), make('span', { class: 'hint' }, took));
       const body = answer.json === undefined ? [answer.text] : coloured(pretty(answer.json));

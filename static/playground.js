@@ -120,9 +120,10 @@
       signal: atServer.signal,
     });
     const text = await response.text();
-    const { status, statusText, ok, headers } = response;
+    const { status, ok, headers } = response;
     const ms = Math.round(performance.now() - start);
-    return { status, statusText, ok, headers: [...headers], text, json: parsed(text), ms };
+    const reason = headers.get('X-Error-Code') ?? (ok ? request.operation.responses[status]?.description : undefined) ?? '';
+    return { status, reason, ok, headers: [...headers], text, json: parsed(text), ms };
   };
 
   const letters = () => fetch(root.dataset.letters, { credentials: 'omit', cache: 'no-store' })
