@@ -49,9 +49,12 @@
     search.select();
   });
 
-  // Browsers whose style sheets cannot show what is in a closed menu.
+  // Beside the text the contents are always shown, by the style sheet. Said so too, also to browsers that cannot do it.
   const menu = document.querySelector('[data-menu]');
-  if (!CSS.supports('selector(::details-content)') && matchMedia('(min-width: 64rem)').matches) menu.open = true;
+  const wide = matchMedia('(min-width: 64rem)');
+  const follow = () => { menu.open = wide.matches; };
+  if (wide.matches) follow();
+  wide.addEventListener('change', follow);
   const current = menu.querySelector('[aria-current]');
   const nav = menu.parentElement;
   if (current && nav.scrollHeight > nav.clientHeight) {
