@@ -40,7 +40,9 @@
     else sendButton.removeAttribute('aria-describedby');
   };
 
-  const pathOf = (shown) => [make('span', { class: `method is-${shown.method.toLowerCase()}` }, shown.method), make('code', {}, shown.path)];
+  const pathOf = ({ method, path }, base = '') => [
+    make('span', { class: `method is-${method.toLowerCase()}` }, method), make('code', {}, `${base}${path}`),
+  ];
 
   const showOperation = () => {
     atOperation.abort();
@@ -173,7 +175,7 @@
 
   const confirmed = (call) => new Promise((done) => {
     const dialog = find('confirm');
-    find('confirm-path').replaceChildren(...pathOf(call.operation));
+    find('confirm-path').replaceChildren(...pathOf(call.operation, addressOf(server())));
     dialog.returnValue = '';
     dialog.addEventListener('close', () => done(dialog.returnValue === 'yes'), { once: true });
     dialog.showModal();
