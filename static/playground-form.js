@@ -19,11 +19,13 @@ globalThis.Playground = {};
 
   const pointed = (root, pointer) => pointer.split('/').slice(1).reduce((part, name) => part?.[name], root);
 
+  // A schema without references, and without the null that may stand for nothing: what is not given is left out.
   const resolver = (openapi) => {
     const resolve = (schema) => {
       if (schema.$ref) return resolve(pointed(openapi, schema.$ref));
       const kind = schema.anyOf?.find((one) => one.type !== 'null');
-      return kind ? { ...resolve(kind), ...schema } : schema;
+      const whole = kind ? { ...resolve(kind), ...schema } : schema;
+      return Array.isArray(whole.type) ? { ...whole, type: whole.type.find((one) => one !== 'null') } : whole;
     };
     return resolve;
   };
@@ -53,7 +55,7 @@ globalThis.Playground = {};
   const inputOf = (schema, field, value) => make('input', {
     ...field.attributes,
     value,
-    placeholder: field.placeholder ?? (GIVEN.has(field.name) ? undefined : String(schema.examples?.[0] ?? '')) ,
+    placeholder: field.placeholder ?? (GIVEN.has(field.name) ? undefined : String(schema.examples?.[0] ?? '')),
     type: 'text',
     inputmode: { integer: 'numeric', number: 'decimal' }[schema.type] ?? { email: 'email', phone: 'tel', code: 'numeric' }[schema.format],
     autocomplete: 'off',
@@ -93,7 +95,7 @@ globalThis.Playground = {};
       member, { name, id: `${field.id}-${name}`, where: 'body', isRequired: schema.required?.includes(name) }, {}, resolve, words,
     )).filter(Boolean);
     const box = make('fieldset', {}, make('legend', {}, field.name), ...members.map((member) => member.box));
-    return { ...field, box, read: () => gathered(members), input: members[0]?.input, isFilled: false };
+    return { ...field, box, read: () => gathered(members), input: members[0]?.input, isGroup: true };
   };
 
   // Nothing for an object that can have no members.
@@ -121,13 +123,13 @@ globalThis.Playground = {};
   };
 
   const fieldsOf = (operation, known, resolve, words) => {
-    const make1 = (schema, field) => one(schema, { ...field, placeholder: field.name === 'code' ? words.no_code : undefined }, known, resolve, words);
-    const parameters = (operation.parameters ?? []).map(resolve).map((parameter) => make1(
+    const fieldOf = (schema, field) => one(schema, { ...field, placeholder: field.name === 'code' ? words.no_code : undefined }, known, resolve, words);
+    const parameters = (operation.parameters ?? []).map(resolve).map((parameter) => fieldOf(
       { description: parameter.description, ...parameter.schema },
       { name: parameter.name, id: `${parameter.in}-${parameter.name}`, where: parameter.in, isRequired: Boolean(parameter.required) },
     ));
     const body = operation.requestBody && resolve(operation.requestBody.content['application/json'].schema);
-    const members = Object.entries(body?.properties ?? {}).map(([name, member]) => make1(
+    const members = Object.entries(body?.properties ?? {}).map(([name, member]) => fieldOf(
       member, { name, id: `body-${name}`, where: 'body', isRequired: Boolean(body.required?.includes(name)) },
     ));
     const scheme = Object.keys(operation.security?.[0] ?? {})[0];
@@ -150,7 +152,8 @@ globalThis.Playground = {};
       fields = fieldsOf(operation, known, resolve, words);
       const required = fields.filter((field) => field.isRequired);
       const optional = fields.filter((field) => !field.isRequired);
-      const isOpen = optional.some((field) => field.isFilled || (field.where === 'body' && !required.some((other) => other.where === 'body')));
+      const hasBody = required.some((field) => field.where === 'body');
+      const isOpen = optional.some((field) => field.isFilled || field.isGroup || (field.where === 'body' && !hasBody));
       place.className = 'play-fields';
       place.replaceChildren(...required.map((field) => field.box), ...(optional.length ? [optionalBox(optional, isOpen, words)] : []));
     };

@@ -40,7 +40,6 @@
   Playground.view = (root, words) => {
     const find = (name) => root.querySelector(`[data-${name}]`);
     const [requestPlace, answerPlace, mailPlace] = ['request', 'answer', 'mail'].map(find);
-    const level = root.querySelector('h2').id && 'h3';
     const copied = (pre) => (navigator.clipboard ? globalThis.docsWithCopy(pre) : pre);
     const say = (text) => { find('live').textContent = text; };
     const fill = (text, values) => text.replace(/{(\w+)}/g, (_sign, name) => values[name]);
@@ -54,10 +53,10 @@
 
     const showRequest = (request) => {
       const { head, body } = sentText(request);
-      requestPlace.replaceChildren(make(level, {}, words.request), block(body ? [`${head}\n\n`, ...coloured(body)] : [head]));
+      requestPlace.replaceChildren(make('h3', {}, words.request), block(body ? [`${head}\n\n`, ...coloured(body)] : [head]));
     };
 
-    const showFailure = () => answerPlace.replaceChildren(make(level, {}, words.answer), bad(words.unreachable));
+    const showFailure = () => answerPlace.replaceChildren(make('h3', {}, words.answer), bad(words.unreachable));
 
     const headersOf = (headers) => {
       const lines = headers.map(([name, value]) => `${name}: ${value}`).join('\n');
@@ -75,22 +74,22 @@
       const took = fill(words.took, { ms: answer.ms });
       const line = make('p', { class: `play-status${answer.ok ? '' : ' is-bad'}` }, make('b', {}, status), make('span', { class: 'hint' }, took));
       const body = answer.json === undefined ? [answer.text] : coloured(pretty(answer.json));
-      answerPlace.replaceChildren(make(level, {}, words.answer), line, copied(block(body)), headersOf(answer.headers));
+      answerPlace.replaceChildren(make('h3', {}, words.answer), line, copied(block(body)), headersOf(answer.headers));
       if (next.length) answerPlace.append(make('p', { class: 'play-next' }, ...buttons(next, go)));
       say(`${words.answer}: ${status}, ${took}`);
     };
 
-    const showWaiting = () => mailPlace.replaceChildren(make(level, {}, words.mail), make('p', { class: 'hint' }, words.waiting));
+    const showWaiting = () => mailPlace.replaceChildren(make('h3', {}, words.mail), make('p', { class: 'hint' }, words.waiting));
 
     const showLetter = (letter, use) => {
       const title = letter?.channel === 'sms' ? words.sms : words.mail;
       if (!letter) {
-        mailPlace.replaceChildren(make(level, {}, title), make('p', { class: 'hint' }, words.no_mail));
+        mailPlace.replaceChildren(make('h3', {}, title), make('p', { class: 'hint' }, words.no_mail));
         say(words.no_mail);
         return;
       }
       const to = make('p', { class: 'hint' }, make('bdi', {}, fill(words.to, { to: letter.to })));
-      mailPlace.replaceChildren(make(level, {}, title), make('div', {}, letter.subject && make('p', {}, make('bdi', {}, make('b', {}, letter.subject))), to), block([letter.text], 'is-letter'));
+      mailPlace.replaceChildren(make('h3', {}, title), make('div', {}, letter.subject && make('p', {}, make('bdi', {}, make('b', {}, letter.subject))), to), block([letter.text], 'is-letter'));
       say(`${title}: ${letter.subject || letter.text}`);
       if (!letter.code || !use) return;
       const button = make('button', { type: 'button', class: 'button' }, words.use_code);

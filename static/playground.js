@@ -198,10 +198,9 @@
   };
 
   const groupsOf = (openapi) => {
-    const groups = Map.groupBy(Object.values(byId), (one) => one.tags[0]);
-    return openapi.tags.filter((tag) => groups.has(tag.name)).map((tag) => make(
-      'optgroup', { label: tag.name }, ...groups.get(tag.name).map((one) => make('option', { value: one.operationId }, one.summary)),
-    ));
+    const optionsOf = (tag) => Object.values(byId).filter((one) => one.tags[0] === tag)
+      .map((one) => make('option', { value: one.operationId }, one.summary));
+    return openapi.tags.map(({ name }) => make('optgroup', { label: name }, ...optionsOf(name)));
   };
 
   const start = (openapi) => {

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from playwright.sync_api import Locator, Page, expect
 
+from tests.filling import SEATS, TEAM, declared
 from tests.support.portal import PortalProcess, development_portal
 from tests.support.ports import free_port
 
@@ -38,7 +39,7 @@ class Portals:
 @contextmanager
 def playing(folder: Path) -> Iterator[Portals]:
     """Two portals that run."""
-    first = development_portal(folder / "first.db")
+    first = development_portal(folder / "first.db", **declared(SEATS, TEAM))
     production = development_portal(folder / "production.db", allowed_origins=first.url)
     away = f"http://127.0.0.1:{free_port()}"
     first.env["AUTH_PORTAL_API_SERVERS"] = f"production={production.url},development={away}"

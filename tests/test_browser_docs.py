@@ -167,6 +167,25 @@ def test_a_double_click_sends_once_and_empty_members_are_left_out(visit: Visit) 
     assert visitor.posts == [SEND]
 
 
+def test_own_fields_are_sent_as_what_they_are(visit: Visit) -> None:
+    """A number as a number, a choice from its list, and none that was left out."""
+    visitor = visit()
+    panel, page = opened(visitor), visitor.page
+    panel.ask_and_use_the_code(new_email())
+    panel.call("200 OK")
+    panel.next()
+    page.locator("#play-body-fields-seats").fill("12")
+    with page.expect_request("**/complete-registration") as sent:
+        panel.call("201 Created")
+    named = {"firstName": "Ada", "lastName": "Lovelace", "acceptTerms": True}
+    assert sent.value.post_data_json == {**named, "fields": {"seats": 12}}
+    panel.choose("updateMe")
+    page.locator("#play-body-fields-team").select_option("ops")
+    with page.expect_request("**/auth/me") as sent:
+        panel.call("200 OK")
+    assert sent.value.post_data_json == {"fields": {"team": "ops"}}
+
+
 def test_refusals_and_dead_servers_are_shown_in_place(visit: Visit, portals: Portals) -> None:
     """The code of a refusal, its headers, and plain words where nothing answers."""
     visitor = visit()

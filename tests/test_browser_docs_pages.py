@@ -117,7 +117,9 @@ def states(visitor: Visitor, portals: Portals) -> Iterator[str]:
     expect(panel.mail.locator("button")).to_be_visible()
     yield "a call and its letter"
     page.goto("/docs/playground")
+    panel.choose("completeRegistration")
     yield "the playground"
+    panel.choose("sendOtpEmail")
     panel.member("email").fill("nobody")
     panel.call("400 validation_failed")
     yield "a refusal"
