@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import Visit
 from tests.playing import WARNING, Panel, Portals, new_email, playing
@@ -151,6 +151,24 @@ def test_what_one_server_gave_never_goes_to_another(visit: Visit, portals: Porta
     ]
     panel.choose_server(portals.first.url)
     panel.choose("getMe")
+    expect(panel.token).to_have_value("")
+
+
+def test_an_answer_that_comes_after_another_server_was_chosen_is_dropped(visit: Visit, portals: Portals) -> None:
+    """Neither shown nor remembered."""
+    visitor = visit()
+    panel, held = opened(visitor), list[Route]()
+    panel.ask_and_use_the_code(new_email())
+    visitor.page.route("**/login-otp-email", lambda route: held.append(route))
+    with visitor.page.expect_request("**/login-otp-email"):
+        panel.send.click()
+    expect(panel.send).to_have_attribute("aria-busy", "true")
+    panel.choose_server(portals.production.url)
+    held[0].abort()
+    expect(panel.send).not_to_have_attribute("aria-busy", "true")
+    expect(panel.answer).to_be_empty()
+    panel.choose_server(portals.first.url)
+    panel.choose("completeRegistration")
     expect(panel.token).to_have_value("")
 
 
