@@ -49,6 +49,8 @@ class Visitor:
         self.complaints: list[str] = []
         self.accepted = ["Clear-Site-Data"]  # Chromium confirms what our own header at the sign-out asked for
         self.posts: list[str] = []
+        self.others: tuple[str, ...] = ()  # other servers that the page may call
+        self.calls: list[str] = []  # what it called there
         options = {"locale": "en-US", "viewport": {"width": 1280, "height": 800}, **options}
         self.context: BrowserContext = browser.new_context(base_url=url, **options)  # type: ignore[arg-type]
         self.context.set_default_timeout(_PATIENCE_MS)
@@ -97,7 +99,9 @@ class Visitor:
     def _note(self, request: Request) -> None:
         if request.method == "POST":
             self.posts.append(urlsplit(request.url).path)
-        if not request.url.startswith((f"{self.url}/", "data:image/svg+xml")):
+        if request.url.startswith(tuple(f"{other}/" for other in self.others)):
+            self.calls.append(f"{request.method} {request.url}")
+        elif not request.url.startswith((f"{self.url}/", "data:image/svg+xml")):
             self.complaints.append(f"foreign: {request.url}")
 
     def _note_failure(self, request: Request) -> None:

@@ -1,0 +1,23 @@
+"""Owns axe-core: what it finds wrong with the page that a browser shows, by its own rules, all of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from playwright.sync_api import Page
+
+from tests.support.portal import ROOT
+
+LIBRARY = ROOT / "tests" / "node" / "node_modules" / "axe-core" / "axe.min.js"
+_RUN = """async () => {
+    const { violations } = await axe.run(document, { resultTypes: ['violations'] });
+    return violations.map(({ id, nodes }) => [id, nodes.map(({ html, failureSummary }) => [html, failureSummary])]);
+}"""
+
+
+def faults_of(page: Page) -> list[Any]:
+    """Each rule that is broken, with where and why. It is put into the page beside its policy, as a debugger is."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(LIBRARY.read_text("utf-8"))
+    found: list[Any] = page.evaluate(_RUN)
+    return found
