@@ -165,7 +165,9 @@ def test_searching_finds_pages_by_their_words(
     client: FlaskClient, locale: str, wanted: str, first: str | None
 ) -> None:
     answer = client.get("/docs/search", query_string={"lang": locale, "q": wanted})
-    hits = re.findall(r'<li><a href="/docs/([^"]+)">', answer.text.partition('class="docs-list"')[2])
+    hits = re.findall(
+        r'<a href="/docs/([^"]+)">', answer.text.partition('<ol class="docs-list">')[2].partition("</ol>")[0]
+    )
     assert hits
     assert first is None or first in hits[:3]
 

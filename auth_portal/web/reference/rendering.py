@@ -66,6 +66,8 @@ def render(markdown: str, link_to: LinkTo, slugs: Sequence[str] = ()) -> Markup:
     html = str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))
     # A wide table scrolls by itself, also for who has no mouse; the page never does.
     html = html.replace("<table>", '<div class="table" tabindex="0"><table>').replace("</table>", "</table></div>")
+    # A column without a name is not read out as one.
+    html = html.replace("<th></th>", "<td></td>")
     return Markup(html)  # noqa: S704  raw HTML is off: all text was escaped
 
 

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 
 from flask import Blueprint, Response, abort, g, render_template, request, url_for
 from flask_babel import get_locale, gettext
-from markupsafe import Markup
 
 from auth_portal.marks import _
 from auth_portal.web.accepting import prefers
@@ -29,8 +28,6 @@ PRODUCTION_WARNING = (
     ),
 )
 """The contract's words (section 6)."""
-_NAMELESS = (Markup("<th></th>"), Markup("<td></td>"))
-"""A column without a name, and how it is not read out as one."""
 
 
 @blueprint.get("/docs")
@@ -57,7 +54,6 @@ def page(slug: str) -> Response | str:
         before=before,
         behind=behind,
         twin=f"{request.script_root}/docs/{found.slug}.md",
-        nameless=_NAMELESS,
     )
 
 
