@@ -35,7 +35,11 @@ LINKS: dict[str, list[Link]] = {
     "list_activity": [Link("list_activity", parameters={"before": f"{_DATA}next"})],
     "add_email": [_code_of("prove_email", "email")],
     "add_phone": [_code_of("prove_phone", "phoneNumber")],
-    "prove_email": [Link("choose_main_email", _SECOND_EMAIL), Link("remove_email", _SECOND_EMAIL)],
-    "prove_phone": [Link("choose_main_phone", _SECOND_PHONE), Link("remove_phone", _SECOND_PHONE)],
+    "get_me": [
+        Link("choose_main_email", _SECOND_EMAIL),
+        Link("remove_email", _SECOND_EMAIL),
+        Link("choose_main_phone", _SECOND_PHONE),
+        Link("remove_phone", _SECOND_PHONE),
+    ],
 }
 """For each call those that may follow."""
