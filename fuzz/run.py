@@ -83,9 +83,15 @@ def _config(url: str, plan: Plan, seed: int, phases: tuple[str, ...], **headers:
     )
 
 
+def read_document(url: str) -> dict[str, Any]:
+    """The document of a running portal, read anew."""
+    document: dict[str, Any] = requests.get(f"{url}/openapi.json", timeout=_PATIENCE).json()
+    return document
+
+
 def _schema(fuzzed: Fuzzed, config: SchemathesisConfig, people: People, findings: Findings) -> BaseSchema:
     """The portal's document, ready to be called."""
-    document = requests.get(f"{fuzzed.url}/openapi.json", timeout=_PATIENCE).json()
+    document = read_document(fuzzed.url)
     findings.operations = operations_of(document)
     if config.projects.get_default().phases.stateful.enabled:
         # Schemathesis begins no scenario with a call that names something which no other call makes, as apps are.
