@@ -19,8 +19,11 @@ QUOTA_EXCEEDED = "https://iana.org/assignments/http-problem-types#quota-exceeded
 
 
 def wants_problem() -> bool:
-    """Whether the caller names the type, and likes it no less than JSON. ``*/*`` names nothing."""
-    named = {kind: quality for kind, quality in request.accept_mimetypes if "*" not in kind}
+    """Whether the caller names the type, and likes it no less than JSON. ``*/*`` names nothing.
+
+    Types are written in any case (RFC 9110, 8.3.1).
+    """
+    named = {kind.lower(): quality for kind, quality in request.accept_mimetypes if "*" not in kind}
     wish = named.get(PROBLEM_TYPE, 0)
     return wish > 0 and wish >= named.get("application/json", 0)
 
