@@ -16,15 +16,15 @@ from schemathesis.schemas import BaseSchema
 from auth_portal.web.problem import PROBLEM_TYPE
 from fuzz import formats
 from fuzz.alone import fuzz_alone
-from fuzz.findings import Findings, is_finding, operations_of
+from fuzz.findings import Findings, id_of, is_finding, operations_of
 from fuzz.links import fuzz_links
 from fuzz.people import People
 from fuzz.portals import TEXT_LENGTH, Fuzzed
-from fuzz.proofs import Proofs
+from fuzz.proofs import Bearer, Proofs
 
 ALONE = ("examples", "coverage", "fuzzing")
 _PATIENCE = 20.0
-SIGNING_OUT = ("logout", "logoutAll", "deleteMe", "endSession")
+_SIGNING_OUT = ("logout", "logoutAll", "deleteMe", "endSession")
 
 
 @dataclass(frozen=True)
@@ -61,10 +61,11 @@ def run(fuzzed: Fuzzed, plan: Plan, tell: Callable[[str], None]) -> Findings:
 
 
 def _config(url: str, plan: Plan, seed: int, phases: tuple[str, ...], **headers: str) -> SchemathesisConfig:
-    """All checks are on: they are by default.
+    """Every check of schemathesis is on, as it is by default.
 
-    But for ``max_response_time``, for a test of time belongs into `make bench`, and ``object_level_authorization``,
-    which wants two identities that are the same for the whole run: ours come and go.
+    Two have nothing to do: ``max_response_time`` is given no limit, for time is measured by `make bench`; and
+    ``object_level_authorization`` wants identities that stay for the whole run, and ours come and go. That nobody
+    gets at what is somebody else's is tested in tests/test_api_sessions.py and tests/test_api_addresses.py.
     """
     enabled: dict[str, Any] = {name: {"enabled": name in phases} for name in (*ALONE, "stateful")}
     enabled["stateful"]["inference"] = {"algorithms": []}  # the document's own links, none that are guessed
@@ -105,7 +106,8 @@ def _schema(fuzzed: Fuzzed, config: SchemathesisConfig, people: People, findings
         _context: schemathesis.HookContext, case: schemathesis.Case[Any], response: schemathesis.Response
     ) -> None:
         findings.count(case, response.status_code)
-        if response.status_code == 401 or (response.status_code == 200 and _signs_out(case)):
+        is_over = response.status_code == 401 and isinstance(case._auth, Bearer)
+        if is_over or (response.status_code == 200 and id_of(case) in _SIGNING_OUT):
             people.forget()
 
     @schema.hook("filter_failure")
@@ -118,7 +120,3 @@ def _schema(fuzzed: Fuzzed, config: SchemathesisConfig, people: People, findings
         return is_finding(failure, response)
 
     return schema
-
-
-def _signs_out(case: schemathesis.Case[Any]) -> bool:
-    return case.operation.definition.raw["operationId"] in SIGNING_OUT

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 
 import pytest
 import requests
 
+from fuzz.__main__ import main
 from fuzz.findings import Findings
 from fuzz.portals import DATABASES, Fuzzed, portal
 from fuzz.run import Plan, run
@@ -75,3 +77,15 @@ def test_a_promise_that_is_not_kept_is_found(fuzzed: Fuzzed, monkeypatch: pytest
         (f"GET {ME}", "status_code_conformance: Undocumented status code"),
         (f"GET {ME}", "response_schema_conformance: Response violates schema"),
     }
+
+
+def test_the_command_says_what_was_called_and_fails_where_not_all_of_it_was(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    assert main(["--examples", "0", "--scenarios", "3"]) == 1
+
+    told = capsys.readouterr()
+    assert "along the links, seed 1" in told.err
+    assert re.search(r"^getMe +200: \d+", told.out, re.MULTILINE)
+    assert "never answered: exportMe 200" in told.out
+    assert "never answered: getMe 200" not in told.out

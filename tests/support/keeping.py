@@ -11,6 +11,7 @@ from jsonschema_rs import Draft202012Validator
 
 from auth_portal.settings import RegistrationField
 from auth_portal.web.envelope import is_api
+from auth_portal.web.operation import declared
 from auth_portal.web.reference.reference import reference
 
 _Key = tuple[str, str, str, str | None]
@@ -33,12 +34,12 @@ class _Document:
             if answer.status_code not in _UNKNOWN:
                 yield f"no such operation, but {answer.status_code}"
             return
-        declared = operation["responses"].get(str(answer.status_code))
-        if declared is None:
+        response = operation["responses"].get(str(answer.status_code))
+        if response is None:
             yield f"{answer.status_code} {answer.headers.get('X-Error-Code')} is not declared"
             return
-        yield from self._of_headers(declared["headers"], answer)
-        content = declared["content"].get(answer.mimetype or "")
+        yield from self._of_headers(response["headers"], answer)
+        content = response["content"].get(answer.mimetype or "")
         if content is None:
             yield f"{answer.mimetype} is not declared"
             return
@@ -67,26 +68,28 @@ _documents: dict[str, _Document] = {}
 
 
 class Keeper:
-    """Notes every answer of an application's JSON API that its document does not declare."""
+    """Notes every answer of an application's JSON API that its document does not declare.
+
+    What a test adds to the application for itself is no operation, and looked at by nobody.
+    """
 
     def __init__(self, app: Flask, fields: tuple[RegistrationField, ...]) -> None:
         self.breaches: list[str] = []
-        self._fields = repr(fields)
+        if repr(fields) not in _documents:
+            with app.app_context():
+                _documents[repr(fields)] = _Document(reference().document("en"))
+        self._document = _documents[repr(fields)]
         request_finished.connect(self._look, app)
 
-    def _look(self, _app: Flask, response: Response, **_: object) -> None:
-        if not is_api(request.path) or request.method in ("OPTIONS", "HEAD"):
+    def _look(self, app: Flask, response: Response, **_: object) -> None:
+        is_ours = request.endpoint is None or declared(app.view_functions[request.endpoint]) is not None
+        if not is_api(request.path) or not is_ours or request.method in ("OPTIONS", "HEAD"):
             return
         try:
-            found = list(self._document().breaches(_path(), request.method, response))
+            found = list(self._document.breaches(_path(), request.method, response))
         except Exception as fault:  # the answer is the test's, whatever we make of it
             found = [repr(fault)]
         self.breaches += [f"{request.method} {request.path}: {breach}" for breach in found]
-
-    def _document(self) -> _Document:
-        if self._fields not in _documents:
-            _documents[self._fields] = _Document(reference().document("en"))
-        return _documents[self._fields]
 
 
 def _path() -> str:
