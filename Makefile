@@ -1,6 +1,6 @@
 # auth-portal. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench attack catalogue types lock clean
+.PHONY: help run demo test lint format bench attack fuzz catalogue types lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
@@ -54,6 +54,9 @@ bench: .venv/installed-dev ## measure CPU per sign-in, beside a bare program tha
 
 attack: .venv/installed-dev ## play attackers against a running portal for simulated years, and hold them against the bounds
 	@$(BIN)/python -m attack
+
+fuzz: .venv/installed-dev ## hold a running portal against its OpenAPI document (FUZZ="--seconds 600" plays longer)
+	@$(BIN)/python -m fuzz $(FUZZ)
 
 catalogue: .venv/installed ## collect texts for translation and compile the catalogues
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --project auth-portal -k _ -o auth_portal/translations/messages.pot .

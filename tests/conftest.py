@@ -27,6 +27,7 @@ from auth_portal.settings import Settings, load_settings
 from auth_portal.web.services import Services
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.support.chromium import ChromiumUnavailable, Visitor, launched_chromium
+from tests.support.keeping import Keeper
 from tests.support.outboxes import Outboxes
 from tests.support.postgres import PostgresServer, PostgresUnavailable
 from tests.support.sms import SmsSink
@@ -168,13 +169,18 @@ COMPILED = CompiledOnce()
 
 @pytest.fixture
 def make_app(database_url: str, outbox: MailSink) -> Iterator[Callable[..., Flask]]:
-    """Builds portals on this test's database: ``make_app(code_length=6)``. Production unless said otherwise."""
+    """Builds portals on this test's database: ``make_app(code_length=6)``. Production unless said otherwise.
+
+    All that their JSON API answers is held against their OpenAPI document.
+    """
     made: list[Flask] = []
+    keepers: list[Keeper] = []
 
     def make(**overrides: object) -> Flask:
         settings = settings_for(database_url, outbox.url, **overrides)
         made.append(create_app(settings))
         made[-1].jinja_env.bytecode_cache = COMPILED
+        keepers.append(Keeper(made[-1], settings.own_fields))
         return made[-1]
 
     yield make
@@ -183,6 +189,7 @@ def make_app(database_url: str, outbox: MailSink) -> Iterator[Callable[..., Flas
         services_of(app).upkeep.wait()
         services_of(app).outbox.wait()
         services_of(app).engine.dispose()
+    assert [breach for keeper in keepers for breach in keeper.breaches] == []
 
 
 def settings_for(database_url: str, mail_url: str, **overrides: object) -> Settings:

@@ -24,7 +24,7 @@ from auth_portal.settings import parse_gateway
 from auth_portal.signin.addresses import Destination
 from auth_portal.signin.callers import Caller
 from auth_portal.signin.otp import SentCode
-from auth_portal.web import errors
+from auth_portal.web import refusing
 from tests.conftest import Made, services_of, settings_for
 from tests.drivers import ApiDriver, BrowserDriver
 from tests.support.sms import Fault, SmsSink
@@ -138,7 +138,7 @@ def test_a_refused_text_is_told_and_may_be_asked_for_again_at_once(
 def test_callers_of_the_api_are_told_the_contracts_text(channel: str, text: str, app: Flask) -> None:
     """Contract, section 2."""
     with app.test_request_context("/api/v1/auth/send-otp", method="POST"):
-        answer = errors.answer(DeliveryFailed(channel=channel))
+        answer = refusing.answer(DeliveryFailed(channel=channel))
     assert answer.json is not None
     assert (answer.status_code, answer.headers["X-Error-Code"]) == (500, "delivery_failed")
     assert (answer.json["errors"], answer.json["data"]) == ([text], None)

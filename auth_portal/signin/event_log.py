@@ -17,7 +17,9 @@ from auth_portal.signin.events import EventKind
 
 PAGE = 50
 """Events of a page."""
-_POSITION = re.compile(r"([0-9]{1,17})\.([0-9a-f]{32})", re.ASCII)
+POSITION_PATTERN = r"^([0-9]{1,17})\.([0-9a-f]{32})$"
+"""What a position looks like as text."""
+_POSITION = re.compile(POSITION_PATTERN.strip("^$"), re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

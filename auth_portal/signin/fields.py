@@ -22,6 +22,7 @@ Values = Mapping[str, Value]
 """The values of a person, by the fields' names; fields without a value are not there."""
 GREATEST_NUMBER = 2**53 - 1
 """The whole numbers up to here are the same in every JSON reader (RFC 8259, 6)."""
+_TEXTS = ("text", "url")
 _DATE = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 _WEB_ADDRESS = re.compile(r"https?://[^\s\"'<>\\]+", re.IGNORECASE)
 
@@ -71,7 +72,7 @@ def _is_good(field: RegistrationField, value: Any) -> bool:
 
 
 def _parse(field: RegistrationField, value: Any) -> Value | None:
-    if value is None or (isinstance(value, str) and is_blank(value)):
+    if value is None or value == "" or (field.type in _TEXTS and isinstance(value, str) and is_blank(value)):
         if field.is_required:
             raise _fault(field, "missing")
         return None
@@ -85,9 +86,11 @@ def _parse_text(field: RegistrationField, value: Any) -> str:
 
 
 def _parse_number(field: RegistrationField, value: Any) -> int:
-    if type(value) is not int or abs(value) > GREATEST_NUMBER:
+    """JSON has one kind of numbers: 12.0 is 12, and what writes one may write the other (RFC 8259, 6)."""
+    is_whole = type(value) is int or (isinstance(value, float) and value.is_integer())
+    if not is_whole or abs(value) > GREATEST_NUMBER:
         raise _fault(field, "not_a_number")
-    return value
+    return int(value)
 
 
 def _parse_date(field: RegistrationField, value: Any) -> str:

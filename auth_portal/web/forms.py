@@ -128,6 +128,8 @@ def own_data(fields: Sequence[RegistrationField], values: Values | None) -> dict
 
 
 def _entered(data: Any, field: RegistrationField) -> Any:
+    if isinstance(data, str) and not data.strip():
+        return ""
     if field.type == "number" and _NUMBER.fullmatch((data or "").strip()):
         return int(data)
     return data

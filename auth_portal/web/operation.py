@@ -21,9 +21,14 @@ Answers = dict[int, Any]
 View = TypeVar("View", bound=Callable[..., Any])
 
 OWN_FIELDS = "x-own-fields"
-"""Stands in a schema for what ``REGISTRATION_FIELDS`` says."""
-OwnFields = Annotated[dict[str, Any], WithJsonSchema({OWN_FIELDS: True})]
+"""Stands in a schema for what ``REGISTRATION_FIELDS`` says; its value is the name of that schema."""
+FIELDS, FIELDS_GIVEN, FIELDS_CHANGED = "Fields", "FieldsGiven", "FieldsChanged"
+OwnFields = Annotated[dict[str, Any], WithJsonSchema({OWN_FIELDS: FIELDS})]
 """The portal's own registration fields, by their names."""
+GivenFields = Annotated[dict[str, Any], WithJsonSchema({OWN_FIELDS: FIELDS_GIVEN})]
+"""The same as new people give them: with all that are required."""
+ChangedFields = Annotated[dict[str, Any], WithJsonSchema({OWN_FIELDS: FIELDS_CHANGED})]
+"""The same as people change them: any of them."""
 
 _OF_BODY = (errors.InvalidInput,)
 _OF_ALL = (errors.DatabaseUnavailable,)
@@ -37,10 +42,10 @@ class Wire(BaseModel):
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A parameter of the address."""
+    """A parameter of the address: text of a ``pattern``."""
 
     name: str
-    type: Any
+    pattern: str
     description: str
 
 

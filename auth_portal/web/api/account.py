@@ -12,7 +12,7 @@ from flask_babel import get_locale, gettext
 from auth_portal.errors import InvalidInput, parse_all
 from auth_portal.marks import _
 from auth_portal.signin.callers import device_words, rough_network
-from auth_portal.signin.event_log import LoggedEvent, Position
+from auth_portal.signin.event_log import POSITION_PATTERN, LoggedEvent, Position
 from auth_portal.signin.events import Actor
 from auth_portal.signin.fields import parse_fields
 from auth_portal.signin.registration import parse_name
@@ -29,7 +29,7 @@ blueprint = Blueprint("api_account", __name__, url_prefix="/api/v1/auth")
 
 _OWN_FACTS = ("channel", "count", "fields", "reason", "scopes", "version")
 """What of an event's facts its person is told. Whatever else is noted one day is not theirs by itself."""
-_BEFORE = Query("before", str, _("`next` of the page before this one."))
+_BEFORE = Query("before", POSITION_PATTERN, _("`next` of the page before this one."))
 
 
 @blueprint.get("/me")

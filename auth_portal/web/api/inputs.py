@@ -12,7 +12,7 @@ from werkzeug.exceptions import UnsupportedMediaType
 from auth_portal.errors import InvalidInput
 from auth_portal.marks import _
 from auth_portal.settings import LOCALES
-from auth_portal.web.operation import OwnFields, Wire
+from auth_portal.web.operation import ChangedFields, GivenFields, Wire
 
 Text = Annotated[str, Field(max_length=1_024)]
 Opaque = Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[A-Za-z0-9._~-]+$")]
@@ -51,7 +51,7 @@ class Input(Wire):
 class ToEmail(Input):
     """Whom a call is about, by address."""
 
-    email: Text = _said(_("The address."), "ada@example.com", format="email", minLength=3, maxLength=254)
+    email: Text = _said(_("The address."), "ada@example.com", format="email", maxLength=254)
 
 
 class ToPhone(Input):
@@ -65,6 +65,8 @@ class ToPhone(Input):
         "TR",
         default=None,
         format="region",
+        pattern="^[A-Za-z]{2}$",
+        maxLength=2,
     )
 
 
@@ -83,7 +85,6 @@ class VerifyCode(Input):
     code: Text = _said(
         _("The digits, as many as `codeLength` said. Spaces, hyphens and digits of other scripts are understood."),
         "1234",
-        minLength=1,
         maxLength=64,
         format="code",
     )
@@ -119,7 +120,7 @@ class CompleteRegistration(Input):
     locale: Language | None = _said(
         _("The language of the person's letters; without it, that of the answer."), LOCALES[0], default=None
     )
-    fields: OwnFields | None = _said(_("The portal's own registration fields, by their names."), default=None)
+    fields: GivenFields | None = _said(_("The portal's own registration fields, by their names."), default=None)
 
 
 class RefreshTokens(Input):
@@ -136,7 +137,7 @@ class UpdateProfile(Input):
     locale: Language | None = _said(
         _("The language of the person's letters."), LOCALES[0], default=None, enum=[*LOCALES, None]
     )
-    fields: OwnFields | None = _said(
+    fields: ChangedFields | None = _said(
         _("The portal's own registration fields, by their names; null empties one."), default=None
     )
 

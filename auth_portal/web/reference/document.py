@@ -115,8 +115,10 @@ class _Writer:
             for kind in data.get("anyOf", [data])
         }
         links = {
-            self.calls[name].id: {"operationId": self.calls[name].id} | ({"requestBody": body} if body else {})
-            for name, body in LINKS.get(call.name, [])
+            self.calls[link.to].id: {"operationId": self.calls[link.to].id}
+            | ({"parameters": link.parameters} if link.parameters else {})
+            | ({"requestBody": link.body} if link.body else {})
+            for link in LINKS.get(call.name, [])
         }
         content = {"schema": parts.envelope_of(status, data), "examples": examples}
         response: dict[str, Any] = {
@@ -131,7 +133,8 @@ def _parameters(call: Call) -> Iterator[dict[str, Any]]:
     for name in call.parameters:
         yield {"name": name, "in": "path", "required": True, "schema": parts.ID}
     for one in call.operation.query:
-        yield {"name": one.name, "in": "query", "description": one.description, "schema": {"type": "string"}}
+        schema = {"type": "string", "pattern": one.pattern}
+        yield {"name": one.name, "in": "query", "description": one.description, "schema": schema}
 
 
 def refusals_of(call: Call) -> list[Refusal]:

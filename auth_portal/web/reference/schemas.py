@@ -11,12 +11,11 @@ from pydantic_core import core_schema
 
 from auth_portal.settings import RegistrationField
 from auth_portal.signin.fields import GREATEST_NUMBER
-from auth_portal.web.operation import OWN_FIELDS
+from auth_portal.web.operation import FIELDS, FIELDS_CHANGED, FIELDS_GIVEN, OWN_FIELDS
 
 Schema = dict[str, Any]
 REF = "#/components/schemas/"
-FIELDS = "Fields"
-FIELDS_GIVEN = "FieldsGiven"
+_EXAMPLES: Schema = {"number": 1, "date": "2026-05-22", "boolean": True, "url": "https://example.com"}
 
 
 class _Plain(GenerateJsonSchema):
@@ -46,27 +45,31 @@ def read_schemas(types: Iterable[tuple[str, JsonSchemaMode, Any]]) -> tuple[dict
 def with_own_fields(schemas: Mapping[str, Schema], fields: Iterable[RegistrationField]) -> dict[str, Schema]:
     """The models, with the portal's own fields where they go: what people may send, and what they are answered."""
     fields = list(fields)
-    given = {field.name: _own_field(field, is_given=True) for field in fields}
-    kept = {field.name: _own_field(field, is_given=False) for field in fields}
+    given = {field.name: _given_field(field) for field in fields}
+    required = [field.name for field in fields if field.is_required]
+    kept = {field.name: _kept_field(field) for field in fields}
     whole: dict[str, Schema] = {
         **schemas,
         FIELDS: _object(kept, required=list(kept)),
-        FIELDS_GIVEN: _object(given),
+        FIELDS_GIVEN: _object(given, required=required),
+        FIELDS_CHANGED: _object(given),
     }
     for schema in schemas.values():
         place = schema.get("properties", {}).get("fields")
-        if place is not None:
-            _refer(place)
+        if place is not None and _refer(place) == FIELDS_GIVEN and required:
+            place["$ref"] = place.pop("anyOf")[0]["$ref"]
+            schema["required"] = [*schema["required"], "fields"]
     return whole
 
 
-def _refer(place: Schema) -> None:
-    """Put the reference in the place of the marker; what a caller gives may be left out, so it has another branch."""
-    if place.pop(OWN_FIELDS, None):
-        place["$ref"] = REF + FIELDS
-    for branch in place.get("anyOf", ()):
-        if branch.pop(OWN_FIELDS, None):
-            branch["$ref"] = REF + FIELDS_GIVEN
+def _refer(place: Schema) -> str | None:
+    """Put the reference in the place of the marker, or in a branch of it where it may be left out; say to which."""
+    for marked in (place, *place.get("anyOf", ())):
+        name = marked.pop(OWN_FIELDS, None)
+        if name is not None:
+            marked["$ref"] = f"{REF}{name}"
+            return str(name)
+    return None
 
 
 def _object(properties: dict[str, Schema], required: list[str] | None = None) -> Schema:
@@ -74,23 +77,33 @@ def _object(properties: dict[str, Schema], required: list[str] | None = None) ->
     return schema | ({"required": required} if required else {})
 
 
-def _own_field(field: RegistrationField, *, is_given: bool) -> Schema:
-    """What a value must be, see signin/fields.py. What is kept may be older than the rules, so it is only typed."""
-    types = {"number": "integer", "boolean": "boolean"}
-    schema: Schema = {"type": [types.get(field.type, "string"), "null"], "description": field.label("en")}
-    if not is_given:
-        return schema
-    if field.type in ("text", "url"):
-        schema["maxLength"] = field.longest
-    if field.type == "date":
-        schema["format"] = "date"
-    if field.type == "url":
-        schema["format"] = "web-address"
-    if field.type == "number":
-        schema |= {"minimum": -GREATEST_NUMBER, "maximum": GREATEST_NUMBER}
-    if field.type == "choice":
-        schema["enum"] = [*field.choices, None]
-    return schema
+def _kept_field(field: RegistrationField) -> Schema:
+    """What is answered. What is kept may be older than the rules, so it is only typed."""
+    kind = {"number": "integer", "boolean": "boolean"}.get(field.type, "string")
+    return {"type": [kind, "null"], **_said_of(field)}
+
+
+def _given_field(field: RegistrationField) -> Schema:
+    """What a value must be, see signin/fields.py: null and the empty text empty what is not required."""
+    is_text = field.type in ("text", "url")
+    rules: dict[str, Schema] = {
+        "text": {"type": "string", "maxLength": field.longest, "format": "line"},
+        "url": {"type": "string", "maxLength": field.longest, "format": "web-address"},
+        "number": {"type": "integer", "minimum": -GREATEST_NUMBER, "maximum": GREATEST_NUMBER},
+        "date": {"type": "string", "format": "date"},
+        "boolean": {"type": "boolean"} | ({"const": True} if field.is_required else {}),
+        "choice": {"type": "string", "enum": list(field.choices)},
+    }
+    rule = rules[field.type]
+    if field.is_required:
+        return rule | ({"minLength": 1} if is_text else {}) | _said_of(field)
+    branches = [rule, *([] if is_text else [{"const": ""}]), {"type": "null"}]
+    return {"anyOf": branches, **_said_of(field)}
+
+
+def _said_of(field: RegistrationField) -> Schema:
+    example = next(iter(field.choices), _EXAMPLES.get(field.type))
+    return {"description": field.label("en")} | ({"examples": [example]} if example is not None else {})
 
 
 def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Schema], *, is_brief: bool = False) -> Any:
@@ -100,6 +113,8 @@ def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Schema], *, is_b
         return schema["examples"][0]
     if "const" in schema:
         return schema["const"]
+    if "enum" in schema:
+        return schema["enum"][0]
     if "default" in schema:
         return schema["default"]
     for branches in ("oneOf", "anyOf"):
