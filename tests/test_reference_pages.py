@@ -228,8 +228,11 @@ def test_the_playground_may_call_the_servers_of_the_setting_and_no_other(make_ap
 
 
 def test_own_fields_stand_in_the_reference(make_app: Callable[..., Flask]) -> None:
-    fields = '[{"name": "company", "type": "text", "label": {"tr": "Şirket", "en": "Company"}, "required": true}]'
+    fields = """[{"name": "company", "type": "text", "label": {"tr": "Şirket", "en": "Company"}, "required": true},
+                 {"name": "seats", "type": "number", "label": {"tr": "Koltuk", "en": "Seats"}}]"""
     client = make_app(registration_fields=fields).test_client()
-    assert "company?: string | null;" in client.get("/docs/types.d.ts").text
-    document: dict[str, Any] = client.get("/openapi.json").json or {}
-    assert list(document["components"]["schemas"]["Fields"]["properties"]) == ["company"]
+    types = client.get("/docs/types.d.ts?lang=en").text
+    assert '/** Company */\n  company: string;\n  /** Seats */\n  seats?: number | "" | null;' in types
+    document: dict[str, Any] = client.get("/openapi.json?lang=tr").json or {}
+    told = document["components"]["schemas"]["Fields"]["properties"]
+    assert {name: field["description"] for name, field in told.items()} == {"company": "Şirket", "seats": "Koltuk"}

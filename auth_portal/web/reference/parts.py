@@ -198,7 +198,7 @@ def translated(part: Any) -> Any:
     """The document with its descriptions in the language that is in force."""
     if isinstance(part, dict):
         return {
-            name: gettext(value) if name == "description" and isinstance(value, str) else translated(value)
+            name: gettext(value) if name == "description" and isinstance(value, str) and value else translated(value)
             for name, value in part.items()
         }
     return [translated(one) for one in part] if isinstance(part, list) else part

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flask_babel import get_locale
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
@@ -103,7 +104,7 @@ def _given_field(field: RegistrationField) -> Schema:
 
 def _said_of(field: RegistrationField) -> Schema:
     example = next(iter(field.choices), _EXAMPLES.get(field.type))
-    return {"description": field.label("en")} | ({"examples": [example]} if example is not None else {})
+    return {"description": field.label(str(get_locale()))} | ({"examples": [example]} if example is not None else {})
 
 
 def example_of(schema: Mapping[str, Any], schemas: Mapping[str, Schema], *, is_brief: bool = False) -> Any:

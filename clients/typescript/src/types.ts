@@ -471,7 +471,7 @@ export interface UpdateProfile {
   /** The language of the person's letters. */
   locale?: "tr" | "en" | null;
   /** The portal's own registration fields, by their names; null empties one. */
-  fields?: FieldsGiven | null;
+  fields?: FieldsChanged | null;
 }
 
 export interface User {
@@ -520,6 +520,8 @@ export interface VerifyPhoneCode {
 export type Fields = Record<string, never>;
 
 export type FieldsGiven = Record<string, never>;
+
+export type FieldsChanged = Record<string, never>;
 
 /** The envelope of a refusal. */
 export interface Failure {

@@ -485,7 +485,7 @@ class UpdateProfile(TypedDict):
     """The last name."""
     locale: NotRequired[Literal["tr", "en"] | None]
     """The language of the person's letters."""
-    fields: NotRequired[FieldsGiven | None]
+    fields: NotRequired[FieldsChanged | None]
     """The portal's own registration fields, by their names; null empties one."""
 
 
@@ -540,6 +540,9 @@ Fields = dict[str, Any]
 
 
 FieldsGiven = dict[str, Any]
+
+
+FieldsChanged = dict[str, Any]
 
 
 class Failure(TypedDict):
