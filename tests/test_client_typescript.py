@@ -119,6 +119,14 @@ def test_a_strict_consumer_compiles_and_sees_every_type(package: Path) -> None:
     compile_files(consumer.parent, *options, consumer.name)
 
 
+def test_the_sample_of_the_readme_compiles(package: Path) -> None:
+    (sample,) = re.findall(r"```ts\n(.*?)```", (PACKAGE / "README.md").read_text("utf-8"), re.DOTALL)
+    consumer = package.parents[1] / "readme.mts"
+    consumer.write_text(sample)
+    options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"]
+    compile_files(consumer.parent, *options, consumer.name)
+
+
 def test_somebody_registers_is_read_changed_and_signed_out(run: Run) -> None:
     told = run("whole")
     assert told["before"] == UNAUTHORIZED | {"retryAfter": None}
