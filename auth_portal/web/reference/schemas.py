@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from flask_babel import get_locale
 from pydantic import TypeAdapter
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaMode, JsonSchemaValue
 from pydantic_core import core_schema
@@ -77,7 +78,10 @@ def _object(properties: dict[str, Schema], required: list[str] | None = None) ->
 def _own_field(field: RegistrationField, *, is_given: bool) -> Schema:
     """What a value must be, see signin/fields.py. What is kept may be older than the rules, so it is only typed."""
     types = {"number": "integer", "boolean": "boolean"}
-    schema: Schema = {"type": [types.get(field.type, "string"), "null"], "description": field.label("en")}
+    schema: Schema = {
+        "type": [types.get(field.type, "string"), "null"],
+        "description": field.label(str(get_locale())),
+    }
     if not is_given:
         return schema
     if field.type in ("text", "url"):
