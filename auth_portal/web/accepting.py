@@ -7,6 +7,9 @@ from flask import request
 
 def prefers(kind: str, usual: str) -> bool:
     """Whether ``Accept`` names the kind, and likes it no less than the usual one. ``*/*`` names nothing."""
-    named = {name: quality for name, quality in request.accept_mimetypes if "*" not in name}
+    named: dict[str, float] = {}
+    for text, quality in request.accept_mimetypes:
+        name = text.partition(";")[0].strip().lower()
+        named[name] = max(quality, named.get(name, 0))
     wish = named.get(kind, 0)
     return wish > 0 and wish >= named.get(usual, 0)
