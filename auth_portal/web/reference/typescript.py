@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from auth_portal.web.errors import HTTP
 from auth_portal.web.reference.schemas import REF, Schema
 
 _SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
@@ -126,9 +127,9 @@ def codes_of(document: Mapping[str, Any]) -> list[str]:
     """Every value that the header X-Error-Code may have."""
     operations = (operation for path in document["paths"].values() for operation in path.values())
     headers = (response["headers"] for operation in operations for response in operation["responses"].values())
-    return sorted(
-        {code for header in headers if "X-Error-Code" in header for code in header["X-Error-Code"]["schema"]["enum"]}
-    )
+    of_operations = (header["X-Error-Code"]["schema"]["enum"] for header in headers if "X-Error-Code" in header)
+    # A wrong method is no operation.
+    return sorted({HTTP[405].code}.union(*of_operations))
 
 
 def _lines(codes: Iterable[str]) -> str:

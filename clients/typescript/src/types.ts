@@ -575,6 +575,7 @@ export type ErrorCode =
   | "insufficient_scope"
   | "internal_error"
   | "last_address"
+  | "method_not_allowed"
   | "not_found"
   | "reauthentication_required"
   | "resend_too_soon"
