@@ -36,6 +36,12 @@ export async function nameOf(portal: AuthPortal, body: VerifyEmailCode): Promise
   const wrong: ErrorCode = 'code_invalid';
   return answer.user.firstName + wrong;
 }
+export async function register(portal: AuthPortal, token: string): Promise<boolean> {
+  const person = { firstName: 'Ada', lastName: 'Lovelace', acceptTerms: true } as const;
+  const { user } = await portal.completeRegistration(token, { ...person, fields: { company: 'Engines', seats: 2 } });
+  await portal.updateMe({ fields: { company: null } });
+  return user.fields['company'] === 'Engines';
+}
 export const storage: TokenStorage = { get: () => localStorage.getItem('a'), set: (text) => console.log(text) };
 export const isWrong = (error: unknown) => error instanceof PortalError && error.code === 'code_invalid';
 """

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from auth_portal.web.errors import HTTP
-from auth_portal.web.reference.schemas import REF, Schema
+from auth_portal.web.reference.schemas import FIELDS, REF, Schema
 
 _SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
 _IDENTIFIER = re.compile(r"[A-Za-z_$][\w$]*", re.ASCII)
@@ -58,10 +58,15 @@ def declaration(name: str, schema: Mapping[str, Any]) -> str:
     """A model as an exported type."""
     said = _comment(schema, "")
     if not schema.get("properties"):
-        kind = "Record<string, never>" if schema.get("type") == "object" else type_of(schema)
+        kind = f"Record<string, {_member_of(name)}>" if schema.get("type") == "object" else type_of(schema)
         return f"{said}export type {name} = {kind};\n"
     lines = "\n".join(_members(schema))
     return f"{said}export interface {name} {{\n{lines}\n}}\n"
+
+
+def _member_of(name: str) -> str:
+    """What may be in a model without members. Own fields another portal may have, and the clients are for all."""
+    return "unknown" if name.startswith(FIELDS) else "never"
 
 
 def _members(schema: Mapping[str, Any]) -> Iterator[str]:

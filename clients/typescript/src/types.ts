@@ -517,9 +517,9 @@ export interface VerifyPhoneCode {
   challengeId?: string | null;
 }
 
-export type Fields = Record<string, never>;
+export type Fields = Record<string, unknown>;
 
-export type FieldsGiven = Record<string, never>;
+export type FieldsGiven = Record<string, unknown>;
 
 /** The envelope of a refusal. */
 export interface Failure {
