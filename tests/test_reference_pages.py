@@ -170,6 +170,15 @@ def test_searching_finds_pages_by_their_words(
     assert first is None or first in hits[:3]
 
 
+@pytest.mark.parametrize("wanted", ["x-auth-request-user,", "remote-email,", "verify a token"])
+def test_an_excerpt_is_short_and_has_the_word(client: FlaskClient, wanted: str) -> None:
+    page = client.get("/docs/search", query_string={"lang": "en", "q": wanted}).text
+    excerpts = [unescape(one) for one in re.findall(r"<p>(.*?)</p></li>", page, re.DOTALL)]
+    assert excerpts
+    assert max(map(len, excerpts)) < 400
+    assert any(wanted.split()[0] in excerpt.lower() for excerpt in excerpts)
+
+
 @pytest.mark.parametrize(
     "wanted", ["<script>alert(1)</script>", "\x00", "%00", "ı" * 5_000, "'\"><img src=x>", "   ", "🦄"]
 )
