@@ -234,6 +234,21 @@ def test_the_playground_may_call_the_servers_of_the_setting_and_no_other(make_ap
     assert "connect-src 'self';" in client.get("/login").headers["Content-Security-Policy"]
 
 
+def test_the_problem_of_a_limit_is_shown_as_it_is_sent(client: FlaskClient) -> None:
+    """API-05: the type is the registered one, and the limit is named."""
+    document: dict[str, Any] = client.get("/openapi.json").json or {}
+    shown = {
+        operation["operationId"]: operation["responses"]["429"]["content"]["application/problem+json"]["examples"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "429" in operation["responses"]
+    }
+    for name, limit in {"sendOtpEmail": "inbox-hour", "removeEmail": "address-changes"}.items():
+        problem = shown[name]["too_many_requests"]["value"]
+        assert problem["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+        assert problem["violated-policies"] == [limit]
+
+
 def test_own_fields_stand_in_the_reference(make_app: Callable[..., Flask]) -> None:
     fields = '[{"name": "company", "type": "text", "label": {"tr": "Şirket", "en": "Company"}, "required": true}]'
     client = make_app(registration_fields=fields).test_client()
