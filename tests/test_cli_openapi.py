@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -32,6 +33,13 @@ def printed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 def test_the_clients_have_the_types_of_the_document(printed: CliRunner, kind: str, path: Path) -> None:
     """`make types` writes them anew."""
     assert printed.invoke(portal, ["openapi", "--as", kind]).output == path.read_text("utf-8")
+
+
+def test_the_types_know_every_code_that_the_errors_page_names(printed: CliRunner) -> None:
+    named = re.findall(r"^\| `(\w+)` \|", (ROOT / "docs" / "errors.md").read_text("utf-8"), re.MULTILINE)
+    codes = printed.invoke(portal, ["openapi", "--as", "typescript"]).output.partition("ErrorCode =")[2]
+    assert len(named) > 20
+    assert sorted(named) == re.findall(r"\| \"(\w+)\"", codes.partition(";")[0])
 
 
 def test_the_document_is_printed_in_the_language_that_is_asked_for(printed: CliRunner) -> None:

@@ -191,6 +191,15 @@ def test_a_file_keeps_a_sign_in_over_restarts(portal: PortalProcess, tmp_path: P
         assert not third.is_signed_in
 
 
+@pytest.mark.parametrize("found", [b"\xff\xfe{", b"[" * 100_000, b"{}", b"null", b""])
+def test_a_file_that_holds_no_record_signs_nobody_in(tmp_path: Path, found: bytes) -> None:
+    path = tmp_path / "token"
+    path.write_bytes(found)
+    with AuthPortal("http://127.0.0.1:9", storage=FileStorage(path)) as portal:
+        assert not portal.is_signed_in
+        assert refused(portal.get_me).code == "unauthorized"
+
+
 def test_the_samples_of_the_guide_sign_somebody_in(
     portal: PortalProcess, app_api: AppApi, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -36,6 +36,12 @@ export async function nameOf(portal: AuthPortal, body: VerifyEmailCode): Promise
   const wrong: ErrorCode = 'code_invalid';
   return answer.user.firstName + wrong;
 }
+export async function register(portal: AuthPortal, token: string): Promise<boolean> {
+  const person = { firstName: 'Ada', lastName: 'Lovelace', acceptTerms: true } as const;
+  const { user } = await portal.completeRegistration(token, { ...person, fields: { company: 'Engines', seats: 2 } });
+  await portal.updateMe({ fields: { company: null } });
+  return user.fields['company'] === 'Engines';
+}
 export const storage: TokenStorage = { get: () => localStorage.getItem('a'), set: (text) => console.log(text) };
 export const isWrong = (error: unknown) => error instanceof PortalError && error.code === 'code_invalid';
 """
@@ -116,6 +122,14 @@ def test_a_strict_consumer_compiles_and_sees_every_type(package: Path) -> None:
     imports = ", ".join(f"type {name}" for name in ["TokenStorage", *names])
     consumer.write_text(f"import {{ AuthPortal, PortalError, {imports} }} from 'auth-portal-client';\n{CONSUMER}")
     options = ["--strict", "--noEmit", "--module", "nodenext", "--lib", "es2022,dom"]
+    compile_files(consumer.parent, *options, consumer.name)
+
+
+def test_the_sample_of_the_readme_compiles(package: Path) -> None:
+    (sample,) = re.findall(r"```ts\n(.*?)```", (PACKAGE / "README.md").read_text("utf-8"), re.DOTALL)
+    consumer = package.parents[1] / "readme.mts"
+    consumer.write_text(sample)
+    options = ["--strict", "--noEmit", "--module", "nodenext", "--target", "es2022", "--lib", "es2022,dom"]
     compile_files(consumer.parent, *options, consumer.name)
 
 

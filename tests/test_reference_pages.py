@@ -172,6 +172,15 @@ def test_searching_finds_pages_by_their_words(
     assert first is None or first in hits[:3]
 
 
+@pytest.mark.parametrize("wanted", ["x-auth-request-user,", "remote-email,", "verify a token"])
+def test_an_excerpt_is_short_and_has_the_word(client: FlaskClient, wanted: str) -> None:
+    page = client.get("/docs/search", query_string={"lang": "en", "q": wanted}).text
+    excerpts = [unescape(one) for one in re.findall(r"<p>(.*?)</p></li>", page, re.DOTALL)]
+    assert excerpts
+    assert max(map(len, excerpts)) < 400
+    assert any(wanted.split()[0] in excerpt.lower() for excerpt in excerpts)
+
+
 @pytest.mark.parametrize(
     "wanted", ["<script>alert(1)</script>", "\x00", "%00", "ı" * 5_000, "'\"><img src=x>", "   ", "🦄"]
 )
@@ -225,6 +234,21 @@ def test_the_playground_may_call_the_servers_of_the_setting_and_no_other(make_ap
     policy = page.headers["Content-Security-Policy"]
     assert "connect-src 'self' http://127.0.0.1:9999 https://login.example.com;" in policy
     assert "connect-src 'self';" in client.get("/login").headers["Content-Security-Policy"]
+
+
+def test_the_problem_of_a_limit_is_shown_as_it_is_sent(client: FlaskClient) -> None:
+    """API-05: the type is the registered one, and the limit is named."""
+    document: dict[str, Any] = client.get("/openapi.json").json or {}
+    shown = {
+        operation["operationId"]: operation["responses"]["429"]["content"]["application/problem+json"]["examples"]
+        for path in document["paths"].values()
+        for operation in path.values()
+        if "429" in operation["responses"]
+    }
+    for name, limit in {"sendOtpEmail": "inbox-hour", "removeEmail": "address-changes"}.items():
+        problem = shown[name]["too_many_requests"]["value"]
+        assert problem["type"] == "https://iana.org/assignments/http-problem-types#quota-exceeded"
+        assert problem["violated-policies"] == [limit]
 
 
 def test_own_fields_stand_in_the_reference(make_app: Callable[..., Flask]) -> None:

@@ -8,8 +8,11 @@ from flask import request
 def prefers(kind: str, usual: str) -> bool:
     """Whether ``Accept`` names the kind, and likes it no less than the usual one. ``*/*`` names nothing.
 
-    Types are written in any case (RFC 9110, section 8.3.1).
+    Types are written in any case, and may have parameters (RFC 9110, section 8.3.1).
     """
-    named = {name.lower(): quality for name, quality in request.accept_mimetypes if "*" not in name}
+    named: dict[str, float] = {}
+    for text, quality in request.accept_mimetypes:
+        name = text.partition(";")[0].strip().lower()
+        named[name] = max(quality, named.get(name, 0))
     wish = named.get(kind, 0)
     return wish > 0 and wish >= named.get(usual, 0)

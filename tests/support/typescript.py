@@ -16,10 +16,15 @@ class TypeScriptUnavailable(Exception):
     """Node.js or the compiler is missing."""
 
 
-def build_package(directory: Path) -> Path:
-    """The package as an app beside it finds it: in `node_modules` of the directory."""
+def needed_tools() -> None:
+    """Raise TypeScriptUnavailable where they are missing."""
     if shutil.which("node") is None or not (NODE / "node_modules" / "typescript").exists():
         raise TypeScriptUnavailable("no TypeScript: Node.js and npm are needed")
+
+
+def build_package(directory: Path) -> Path:
+    """The package as an app beside it finds it: in `node_modules` of the directory."""
+    needed_tools()
     package = directory / "node_modules" / "auth-portal-client"
     shutil.copytree(PACKAGE, package, ignore=shutil.ignore_patterns("dist", "node_modules"))
     compile_files(package)

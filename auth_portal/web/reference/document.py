@@ -92,8 +92,10 @@ class _Writer:
             content = {"schema": self.types[call.name], "example": self._example(call)}
             written["requestBody"] = {"required": True, "content": {"application/json": content}}
         field = next(iter(self._example(call)), "before")
+        limit = "inbox-hour" if call.operation.sends else "address-changes"
         for status, refusals in groupby(refusals_of(call), lambda refusal: refusal.status):
-            written["responses"][str(status)] = parts.refusal_response(status, list(refusals), field, self.public_url)
+            shown = parts.Shown(field, limit, self.public_url)
+            written["responses"][str(status)] = parts.refusal_response(status, list(refusals), shown)
         return written
 
     @property

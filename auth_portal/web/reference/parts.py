@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 from apispec import APISpec
@@ -9,7 +10,7 @@ from flask_babel import gettext
 
 from auth_portal.marks import _
 from auth_portal.web.errors import Refusal
-from auth_portal.web.problem import problem_body
+from auth_portal.web.problem import QUOTA_EXCEEDED, problem_body
 from auth_portal.web.reference.schemas import REF, Schema
 
 SCHEMES = {"access": "accessToken", "registration": "registrationToken"}
@@ -150,8 +151,17 @@ def failure(refusal: Refusal, field: str) -> dict[str, Any]:
     }
 
 
-def refusal_response(status: int, refusals: list[Refusal], field: str, public_url: str) -> dict[str, Any]:
-    """What the document says about one status of an operation; ``field`` is one that may be wrong."""
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the examples of an operation's refusals tell: a field that may be wrong, a limit that may be reached."""
+
+    field: str
+    limit: str
+    public_url: str
+
+
+def refusal_response(status: int, refusals: list[Refusal], shown: Shown) -> dict[str, Any]:
+    """What the document says about one status of an operation."""
     codes = sorted({refusal.code for refusal in refusals})
     headers: dict[str, Any] = {
         "X-Error-Code": {
@@ -174,19 +184,21 @@ def refusal_response(status: int, refusals: list[Refusal], field: str, public_ur
         "content": {
             "application/json": {
                 "schema": {"$ref": f"{REF}Failure"},
-                "examples": {one.code: {"value": failure(one, field)} for one in refusals},
+                "examples": {one.code: {"value": failure(one, shown.field)} for one in refusals},
             },
             "application/problem+json": {
                 "schema": {"$ref": f"{REF}Problem"},
-                "examples": {one.code: {"value": _problem(one, field, public_url)} for one in refusals},
+                "examples": {one.code: {"value": _problem(one, shown)} for one in refusals},
             },
         },
     }
 
 
-def _problem(refusal: Refusal, field: str, public_url: str) -> dict[str, Any]:
-    faults = {field: "is required"} if refusal.code == "validation_failed" else {}
-    return problem_body(refusal, gettext(refusal.message), faults, public_url, "4f1d2c3b4a5f6e7d")
+def _problem(refusal: Refusal, shown: Shown) -> dict[str, Any]:
+    faults = {shown.field: "is required"} if refusal.code == "validation_failed" else {}
+    body = problem_body(refusal, gettext(refusal.message), faults, shown.public_url, "4f1d2c3b4a5f6e7d")
+    of_limit = {"type": QUOTA_EXCEEDED, "violated-policies": [shown.limit]}
+    return body | of_limit if refusal.code == "too_many_requests" else body
 
 
 def name_of(schema: Schema) -> str:

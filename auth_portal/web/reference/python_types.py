@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
+from keyword import iskeyword
 from textwrap import wrap
 from typing import Any
 
@@ -66,12 +68,17 @@ def _declaration(name: str, schema: Mapping[str, Any]) -> str:
         return f"{name} = dict[str, Any]\n"
     lines = list(_members(schema))
     said = schema.get("description")
-    docstring = f'    """{said}"""\n\n' if said else ""
-    if any(not key.isidentifier() for key in schema["properties"]):
+    docstring = f'    """{_quoted(said)}"""\n\n' if said else ""
+    if any(iskeyword(key) or not key.isidentifier() for key in schema["properties"]):
         # A name that Python does not know as one: the form with a dictionary of members.
-        members = "".join(f"        {json.dumps(key)}: {kind!r},\n" for key, kind in _kinds(schema))
-        return f'{name} = TypedDict(\n    "{name}",\n    {{\n{members}    }},\n)\n'.replace("'", '"')
+        members = "".join(f"        {json.dumps(key)}: {json.dumps(kind)},\n" for key, kind in _kinds(schema))
+        return f'{name} = TypedDict(\n    "{name}",\n    {{\n{members}    }},\n)\n'
     return f"class {name}(TypedDict):\n{docstring}{''.join(lines)}"
+
+
+def _quoted(words: str) -> str:
+    """Words that end no docstring."""
+    return re.sub(r'"(?="|$)', r"\"", words.replace("\\", r"\\"))
 
 
 def _members(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -79,7 +86,7 @@ def _members(schema: Mapping[str, Any]) -> Iterator[str]:
         yield f"    {key}: {kind}\n"
         words = str(schema["properties"][key].get("description", ""))
         if words:
-            text = "\n    ".join(wrap(words, _WIDTH - 10))
+            text = _quoted("\n    ".join(wrap(words, _WIDTH - 10)))
             yield f'    """{text}"""\n'
 
 

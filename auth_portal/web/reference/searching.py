@@ -62,7 +62,8 @@ def _score(entry: Entry, words: Sequence[str]) -> int:
 def _excerpt(entry: Entry, word: str) -> str:
     # Folding keeps the number of characters, so a place in the folded text is one in the text.
     at = max(entry.folded[-1][1].find(word), 0)
-    begin = entry.text.find(" ", at - _AROUND, at) + 1 if at > _AROUND else 0
+    earliest = max(at - _AROUND, 0)
+    begin = (entry.text.find(" ", earliest, at) + 1 or earliest) if earliest else 0
     end = entry.text.find(" ", at + 2 * _AROUND)
     words = entry.text[begin : end if end > 0 else None]
     return f"{'… ' if begin else ''}{words}{' …' if end > 0 else ''}"

@@ -7,6 +7,8 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from auth_portal.web.errors import HTTP
+from auth_portal.web.operation import FIELDS
 from auth_portal.web.reference.schemas import REF, Schema
 
 _SIMPLE = {"string": "string", "integer": "number", "number": "number", "boolean": "boolean", "null": "null"}
@@ -57,10 +59,15 @@ def declaration(name: str, schema: Mapping[str, Any]) -> str:
     """A model as an exported type."""
     said = _comment(schema, "")
     if not schema.get("properties"):
-        kind = "Record<string, never>" if schema.get("type") == "object" else type_of(schema)
+        kind = f"Record<string, {_member_of(name)}>" if schema.get("type") == "object" else type_of(schema)
         return f"{said}export type {name} = {kind};\n"
     lines = "\n".join(_members(schema))
     return f"{said}export interface {name} {{\n{lines}\n}}\n"
+
+
+def _member_of(name: str) -> str:
+    """What may be in a model without members. Own fields another portal may have, and the clients are for all."""
+    return "unknown" if name.startswith(FIELDS) else "never"
 
 
 def _members(schema: Mapping[str, Any]) -> Iterator[str]:
@@ -126,9 +133,9 @@ def codes_of(document: Mapping[str, Any]) -> list[str]:
     """Every value that the header X-Error-Code may have."""
     operations = (operation for path in document["paths"].values() for operation in path.values())
     headers = (response["headers"] for operation in operations for response in operation["responses"].values())
-    return sorted(
-        {code for header in headers if "X-Error-Code" in header for code in header["X-Error-Code"]["schema"]["enum"]}
-    )
+    of_operations = (header["X-Error-Code"]["schema"]["enum"] for header in headers if "X-Error-Code" in header)
+    # A wrong method is no operation.
+    return sorted({HTTP[405].code}.union(*of_operations))
 
 
 def _lines(codes: Iterable[str]) -> str:

@@ -517,9 +517,9 @@ export interface VerifyPhoneCode {
   challengeId?: string | null;
 }
 
-export type Fields = Record<string, never>;
+export type Fields = Record<string, unknown>;
 
-export type FieldsGiven = Record<string, never>;
+export type FieldsGiven = Record<string, unknown>;
 
 export type FieldsChanged = Record<string, never>;
 
@@ -577,6 +577,7 @@ export type ErrorCode =
   | "insufficient_scope"
   | "internal_error"
   | "last_address"
+  | "method_not_allowed"
   | "not_found"
   | "reauthentication_required"
   | "resend_too_soon"

@@ -44,7 +44,7 @@ class FileStorage:
     def get(self) -> str | None:
         """The text of the file, None where there is none."""
         try:
-            return self._path.read_text("utf-8")
+            return self._path.read_text("utf-8", "replace")
         except FileNotFoundError:
             return None
 
@@ -261,7 +261,7 @@ def _parsed(text: str | None) -> Kept | None:
         return None
     try:
         kept = Kept(**json.loads(text))
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, RecursionError):
         return None
     texts, times = (kept.access_token, kept.refresh_token), (kept.renew_at, kept.over_at)
     is_whole = all(isinstance(one, str) for one in texts) and all(isinstance(one, (int, float)) for one in times)

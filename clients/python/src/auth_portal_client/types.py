@@ -585,6 +585,7 @@ ErrorCode = Literal[
     "insufficient_scope",
     "internal_error",
     "last_address",
+    "method_not_allowed",
     "not_found",
     "reauthentication_required",
     "resend_too_soon",
