@@ -521,7 +521,7 @@ export type Fields = Record<string, unknown>;
 
 export type FieldsGiven = Record<string, unknown>;
 
-export type FieldsChanged = Record<string, never>;
+export type FieldsChanged = Record<string, unknown>;
 
 /** The envelope of a refusal. */
 export interface Failure {
