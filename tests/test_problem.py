@@ -235,3 +235,10 @@ def test_the_title_is_english_and_the_detail_is_the_callers_language(api: ApiDri
         problem = problem_of(asked(api, **headers), 400)
         assert (problem["title"], problem["detail"]) == (CHECK, detail), language
         assert [error["detail"] for error in problem["errors"]] == [fault], language
+
+
+def test_a_wrong_parameter_is_named(api: ApiDriver) -> None:
+    """It is not in a body, so nothing points into one."""
+    token = api.register(ADA)["accessToken"]
+    answer = api.call("GET", "me/activity?before=x", token=token, Accept=PROBLEM)
+    assert problem_of(answer, 400)["errors"] == [{"detail": "is malformed", "parameter": "before"}]

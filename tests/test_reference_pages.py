@@ -159,6 +159,8 @@ def test_what_has_not_changed_is_not_sent_again(client: FlaskClient) -> None:
         ("tr", "OTURUMLARI LİSTELE", None),
         ("tr", "yenileme", None),
         ("en", "FORWARD-AUTH", "forward-auth"),
+        ("en", "sign out", "api/logout"),
+        ("tr", "OTURUMLAR", "sessions"),
     ],
 )
 def test_searching_finds_pages_by_their_words(
@@ -214,6 +216,8 @@ def test_only_what_is_meant_to_be_shown_is_shown(client: FlaskClient, path: str)
 def test_production_shows_the_reference_and_no_mail(make_app: Callable[..., Flask]) -> None:
     client = make_app(public_url="https://login.example.com").test_client()
     page = client.get("/docs/playground?lang=en", base_url="https://login.example.com")
+    sample = client.get("/docs/api/send-otp-email.md?lang=en").text.partition("### 201 Created")[2]
+    assert '"code":' not in sample.partition("### 400")[0]
     assert "Production (login.example.com)" in page.text
     assert "data-letters" not in page.text
     assert client.get("/dev/mailbox/letters.json").status_code == 404

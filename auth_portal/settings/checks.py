@@ -17,7 +17,7 @@ from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
-_ORIGIN = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+")
+_ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """The ways to reach a relay, and the port of each."""
 
@@ -195,7 +195,10 @@ def is_loopback(host: str) -> bool:
 
 
 def _is_server(text: str) -> bool:
-    """Whether it is a kind of server with its origin: https, or http on this machine."""
+    """Whether it is a kind of server with its origin: https, or http on this machine.
+
+    An IPv6 address is none: pages cannot be allowed to call it (CSP 3, section 2.3.1).
+    """
     kind, _sign, url = text.partition("=")
     parts = _split(url)
     if kind not in ("development", "production") or parts is None or url != f"{parts.scheme}://{parts.netloc}":

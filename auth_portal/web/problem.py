@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
-from flask import Response, g
+from flask import Response, g, request
 from flask_babel import gettext
 
 from auth_portal import errors
@@ -27,14 +27,15 @@ def wants_problem() -> bool:
 def problem(refusal: Refusal, faults: Mapping[str, str], error: Exception | None) -> Response:
     """The answer; ``faults`` says what is wrong with which field."""
     detail = gettext(refusal.message) if accepted_locale() else refusal.message
-    body = problem_body(refusal, detail, faults, services().settings.public_url, g.get("request_id", ""))
+    places = [fault(field, said, is_parameter=request.method == "GET") for field, said in faults.items()]
+    body = problem_body(refusal, detail, places, services().settings.public_url, g.get("request_id", ""))
     if isinstance(error, errors.TooManyRequests):
         body |= {"type": QUOTA_EXCEEDED, "violated-policies": [error.limit]}
     return Response(to_json(body) + "\n", refusal.status, content_type=PROBLEM_TYPE)
 
 
 def problem_body(
-    refusal: Refusal, detail: str, faults: Mapping[str, str], public_url: str, request_id: str
+    refusal: Refusal, detail: str, faults: Sequence[JsonObject], public_url: str, request_id: str
 ) -> JsonObject:
     """The members that every problem has (API-01). ``type`` leads to the reference's words on it."""
     body: JsonObject = {
@@ -45,9 +46,11 @@ def problem_body(
         "instance": f"urn:auth-portal:request:{request_id}",
         "code": refusal.code,
     }
-    if faults:
-        body["errors"] = [
-            {"detail": said, "pointer": f"#/{field.replace('.', '/')}" if field != "body" else "#"}
-            for field, said in faults.items()
-        ]
-    return body
+    return body | ({"errors": list(faults)} if faults else {})
+
+
+def fault(field: str, said: str, *, is_parameter: bool) -> JsonObject:
+    """What is wrong with a member of the body (``pointer``, RFC 6901), or with a parameter of the address."""
+    if is_parameter:
+        return {"detail": said, "parameter": field}
+    return {"detail": said, "pointer": "#" if field == "body" else f"#/{field.replace('.', '/')}"}

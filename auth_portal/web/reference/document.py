@@ -48,7 +48,9 @@ def build_document(calls: Sequence[Call], settings: Settings, servers: Iterable[
     for name, schema in schemas.items():
         spec.components.schema(name, schema)
     parts.add_components(spec)
-    writer = _Writer({call.name: call for call in calls}, types, schemas, settings.public_url, locale)
+    writer = _Writer(
+        {call.name: call for call in calls}, types, schemas, settings.public_url, settings.is_development, locale
+    )
     for call in calls:
         spec.path(path=call.path, operations={call.method.lower(): writer.operation(call)})
     return dict(parts.translated(spec.to_dict()))
@@ -74,6 +76,7 @@ class _Writer:
     types: dict[str, Schema]
     schemas: dict[str, Schema]
     public_url: str
+    is_development: bool
     locale: str
 
     def operation(self, call: Call) -> dict[str, Any]:
@@ -93,8 +96,8 @@ class _Writer:
             written["requestBody"] = {"required": True, "content": {"application/json": content}}
         field = next(iter(self._example(call)), "before")
         limit = "inbox-hour" if call.operation.sends else "address-changes"
+        shown = parts.Shown(field, not call.operation.body, limit, self.public_url)
         for status, refusals in groupby(refusals_of(call), lambda refusal: refusal.status):
-            shown = parts.Shown(field, limit, self.public_url)
             written["responses"][str(status)] = parts.refusal_response(status, list(refusals), shown)
         return written
 
@@ -110,10 +113,15 @@ class _Writer:
         found = example_of(self.types[call.name], self.schemas, is_brief=True) if call.operation.body else {}
         return dict(found)
 
+    def _shown(self, kind: Schema) -> dict[str, Any]:
+        """An example of an answer; with a code only where there is one."""
+        found = dict(example_of(kind, self.schemas))
+        return found if self.is_development else {name: value for name, value in found.items() if name != "code"}
+
     def _answer(self, call: Call, status: int) -> dict[str, Any]:
         data = self.types[f"{call.name}:{status}"]
         examples = {
-            parts.name_of(kind): {"value": parts.success(status, example_of(kind, self.schemas))}
+            parts.name_of(kind): {"value": parts.success(status, self._shown(kind))}
             for kind in data.get("anyOf", [data])
         }
         links = {

@@ -10,7 +10,7 @@ from flask_babel import gettext
 
 from auth_portal.marks import _
 from auth_portal.web.errors import Refusal
-from auth_portal.web.problem import QUOTA_EXCEEDED, problem_body
+from auth_portal.web.problem import QUOTA_EXCEEDED, fault, problem_body
 from auth_portal.web.reference.schemas import REF, Schema
 
 SCHEMES = {"access": "accessToken", "registration": "registrationToken"}
@@ -68,8 +68,12 @@ _PROBLEM: Schema = {
             "description": _("What is wrong with which member of the body."),
             "items": {
                 "type": "object",
-                "properties": {"detail": {"type": "string"}, "pointer": {"type": "string"}},
-                "required": ["detail", "pointer"],
+                "properties": {
+                    "detail": {"type": "string"},
+                    "pointer": {"type": "string", "description": _("Where it is in the body (RFC 6901).")},
+                    "parameter": {"type": "string", "description": _("Which parameter of the address it is.")},
+                },
+                "required": ["detail"],
                 "additionalProperties": False,
             },
         },
@@ -139,9 +143,9 @@ def success(status: int, data: Any) -> dict[str, Any]:
     }
 
 
-def failure(refusal: Refusal, field: str) -> dict[str, Any]:
+def failure(refusal: Refusal, shown: Shown) -> dict[str, Any]:
     """An example of a refusal."""
-    details = [f"{field}: is required"] if refusal.code == "validation_failed" else []
+    details = [f"{shown.field}: {shown.said}"] if refusal.code == "validation_failed" else []
     return {
         "isSuccess": False,
         "statusCode": refusal.status,
@@ -153,11 +157,20 @@ def failure(refusal: Refusal, field: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """What the examples of an operation's refusals tell: a field that may be wrong, a limit that may be reached."""
+    """What the examples of an operation's refusals tell: a field that may be wrong, a limit that may be reached.
+
+    A field is one of the body, or a parameter of the address.
+    """
 
     field: str
+    is_parameter: bool
     limit: str
     public_url: str
+
+    @property
+    def said(self) -> str:
+        """What is wrong with it."""
+        return "is malformed" if self.is_parameter else "is required"
 
 
 def refusal_response(status: int, refusals: list[Refusal], shown: Shown) -> dict[str, Any]:
@@ -184,7 +197,7 @@ def refusal_response(status: int, refusals: list[Refusal], shown: Shown) -> dict
         "content": {
             "application/json": {
                 "schema": {"$ref": f"{REF}Failure"},
-                "examples": {one.code: {"value": failure(one, shown.field)} for one in refusals},
+                "examples": {one.code: {"value": failure(one, shown)} for one in refusals},
             },
             "application/problem+json": {
                 "schema": {"$ref": f"{REF}Problem"},
@@ -195,7 +208,8 @@ def refusal_response(status: int, refusals: list[Refusal], shown: Shown) -> dict
 
 
 def _problem(refusal: Refusal, shown: Shown) -> dict[str, Any]:
-    faults = {shown.field: "is required"} if refusal.code == "validation_failed" else {}
+    places = [fault(shown.field, shown.said, is_parameter=shown.is_parameter)]
+    faults = places if refusal.code == "validation_failed" else []
     body = problem_body(refusal, gettext(refusal.message), faults, shown.public_url, "4f1d2c3b4a5f6e7d")
     of_limit = {"type": QUOTA_EXCEEDED, "violated-policies": [shown.limit]}
     return body | of_limit if refusal.code == "too_many_requests" else body

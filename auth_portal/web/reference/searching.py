@@ -11,6 +11,7 @@ from auth_portal.web.reference.rendering import headings_of, plain_text
 LONGEST = 100
 MOST = 20
 _AROUND = 70
+_EXACT = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +56,8 @@ def search(entries: Sequence[Entry], wanted: str) -> list[Hit]:
 
 
 def _score(entry: Entry, words: Sequence[str]) -> int:
+    if fold(entry.page.title) == " ".join(words):
+        return _EXACT
     scores = [sum(weight for weight, text in entry.folded if word in text) for word in words]
     return sum(scores) if all(scores) else 0
 

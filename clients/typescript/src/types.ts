@@ -549,7 +549,9 @@ export interface Problem {
   /** The same as X-Error-Code. */
   code: string;
   /** What is wrong with which member of the body. */
-  errors?: { detail: string; pointer: string; }[];
+  errors?: { detail: string; /** Where it is in the body (RFC 6901). */
+  pointer?: string; /** Which parameter of the address it is. */
+  parameter?: string; }[];
   /** The limits that are reached, as RateLimit names them. */
   "violated-policies"?: string[];
 }
