@@ -213,6 +213,11 @@ def test_only_what_is_meant_to_be_shown_is_shown(client: FlaskClient, path: str)
     assert client.get(f"/docs/{path}").status_code == (200 if path == "api" else 404)
 
 
+def test_a_slash_at_the_end_is_no_other_page(client: FlaskClient) -> None:
+    answer = client.get("/docs/")
+    assert (answer.status_code, answer.headers["Location"]) == (308, "/docs")
+
+
 def test_production_shows_the_reference_and_no_mail(make_app: Callable[..., Flask]) -> None:
     client = make_app(public_url="https://login.example.com").test_client()
     page = client.get("/docs/playground?lang=en", base_url="https://login.example.com")

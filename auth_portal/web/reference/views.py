@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from flask import Blueprint, Response, abort, g, render_template, request, url_for
+from flask import Blueprint, Response, abort, g, redirect, render_template, request, url_for
 from flask_babel import get_locale, gettext
+from werkzeug.wrappers import Response as BaseResponse
 
 from auth_portal.marks import _
 from auth_portal.web.accepting import prefers
@@ -36,6 +37,12 @@ def index() -> Response | str:
     if prefers(_MARKDOWN, "text/html"):
         return contents()
     return _show("docs/index.html", page=None)
+
+
+@blueprint.get("/docs/")
+def typed() -> BaseResponse:
+    """The same, as some type it."""
+    return redirect(url_for("reference.index"), 308)
 
 
 @blueprint.get("/docs/<path:slug>")
