@@ -226,6 +226,12 @@ def test_a_request_is_repeated_once_and_only_where_it_can_be(run: Run, app_api: 
     assert len(set(tokens)) == 2
 
 
+def test_a_portal_is_no_address_with_a_query_or_a_fragment(run: Run) -> None:
+    assert [error and (error["name"], "query" in error["message"]) for error in run("queries")] == [
+        ("TypeError", True)
+    ] * 4
+
+
 def test_phones_and_further_addresses(run: Run) -> None:
     number = f"0555 111 {next(_numbers):02} 33"
     told = run("phones", phone=number, otherPhone="+905551119999")

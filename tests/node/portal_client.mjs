@@ -217,6 +217,11 @@ const scenarios = {
     };
   },
 
+  async queries() {
+    const make = async (more) => void new AuthPortal({ url: `https://portal.example${more}` });
+    return Promise.all(['?a=b', '/portal?', '#part', '/#'].map((more) => refusal(make(more))));
+  },
+
   async phones() {
     const { portal } = client();
     const { phoneNumber, code, challengeId } = await portal.sendOtp({ phoneNumber: task.phone, region: 'TR' });

@@ -31,6 +31,7 @@ export class AuthPortal {
   readonly #tokens: Tokens;
 
   constructor(options: AuthPortalOptions) {
+    if (/[?#]/.test(options.url)) throw new TypeError("The portal's address has no query and no fragment");
     const url = new URL(options.url);
     this.#base = `${url.origin}${url.pathname.replace(/\/+$/, '')}/api/v1/auth/`;
     this.#origins = new Set([options.url, ...(options.origins ?? [])].map(originOf));

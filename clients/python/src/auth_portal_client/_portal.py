@@ -41,6 +41,8 @@ class AuthPortal:
         session: requests.Session | None = None,
         on_signed_out: Callable[[], object] | None = None,
     ) -> None:
+        if "?" in url or "#" in url:
+            raise ValueError("the portal's address has no query and no fragment")
         self._base = f"{url.rstrip('/')}/api/v1/auth/"
         self._origins = frozenset(map(_origin_of, [url, *origins]))
         self._headers = {"Accept": "application/json"} | ({"Accept-Language": language} if language else {})
