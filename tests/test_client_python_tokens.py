@@ -134,6 +134,30 @@ def test_a_portal_that_is_away_signs_nobody_out(connect: Connect) -> None:
     client.portal.get_me()
 
 
+def test_a_401_that_is_not_of_the_portal_signs_nobody_out(connect: Connect) -> None:
+    """A proxy in between, say: it knows nothing of refresh tokens."""
+    client = connect()
+    client.sign_in()
+    client.wire.fault = _by_a_proxy
+    client.kept.change(renew_at=0)
+    client.portal.get_me()
+    client.kept.change(over_at=0)
+    error = refused(client.portal.get_me)
+    assert (error.status, error.code, client.portal.is_signed_in, client.ends) == (401, None, True, 0)
+    assert refused(client.portal.refresh).code is None
+    client.wire.fault = lambda _path: None
+    client.portal.get_me()
+    client.wire.fault = _by_a_proxy
+    assert refused(client.portal.logout).code is None
+    assert not client.portal.is_signed_in
+
+
+def _by_a_proxy(path: str) -> requests.Response | None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 401, b"<h1>Who are you?</h1>"
+    return answer if path in ("refresh-token", "logout") else None
+
+
 def test_a_refresh_under_way_brings_no_former_sign_in_back(connect: Connect) -> None:
     client = connect()
     client.sign_in()

@@ -200,6 +200,14 @@ def test_a_portal_that_is_away_signs_nobody_out(run: Run) -> None:
     assert told["signedIn"] == [True, 0]
 
 
+def test_a_401_that_is_not_of_the_portal_signs_nobody_out(run: Run) -> None:
+    """A proxy in between, say: it knows nothing of refresh tokens."""
+    told = run("proxy")
+    assert told["meanwhile"] == told["then"]
+    assert [(told[name]["status"], told[name]["code"]) for name in ("over", "refresh", "logout")] == [(401, None)] * 3
+    assert (told["signedIn"], told["left"]) == ([True, 0], False)
+
+
 def test_a_refresh_under_way_brings_no_former_sign_in_back(run: Run) -> None:
     assert run("races") == {"former": True, "mine": True, "kept": None}
 

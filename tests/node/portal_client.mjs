@@ -170,6 +170,27 @@ const scenarios = {
     return { meanwhile, broken, attempts, gateway, signedIn, then: (await one.portal.getMe()).email };
   },
 
+  async proxy() {
+    const one = client();
+    await signIn(one);
+    const proxy = (path) => {
+      const isMine = path === 'refresh-token' || path === 'logout';
+      return isMine ? new Response('<h1>Who are you?</h1>', { status: 401 }) : undefined;
+    };
+    one.answer = proxy;
+    one.change({ renewAt: 0 });
+    const meanwhile = (await one.portal.getMe()).email;
+    one.change({ overAt: 0 });
+    const over = await refusal(one.portal.getMe());
+    const refresh = await refusal(one.portal.refresh());
+    const signedIn = [await one.portal.isSignedIn(), one.ends];
+    one.answer = undefined;
+    const then = (await one.portal.getMe()).email;
+    one.answer = proxy;
+    const logout = await refusal(one.portal.logout());
+    return { meanwhile, over, refresh, signedIn, then, logout, left: await one.portal.isSignedIn() };
+  },
+
   async races() {
     const one = client();
     await signIn(one);

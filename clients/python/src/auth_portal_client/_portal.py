@@ -13,7 +13,7 @@ import requests
 from urllib3.util import parse_url
 
 from auth_portal_client import types as wire
-from auth_portal_client._errors import PortalError, data_of
+from auth_portal_client._errors import PortalError, data_of, is_dead
 from auth_portal_client._tokens import Tokens, TokenStorage
 
 Timeout = float | tuple[float, float]
@@ -129,7 +129,7 @@ class AuthPortal:
         try:
             return cast(wire.Nothing, self._call("POST", "logout"))
         except PortalError as error:
-            if error.status != 401:
+            if not is_dead(error):
                 raise
             return {}
         finally:

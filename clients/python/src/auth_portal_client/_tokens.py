@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Protocol
 from weakref import WeakValueDictionary
 
-from auth_portal_client._errors import PortalError, signed_out
+from auth_portal_client._errors import PortalError, is_dead, signed_out
 from auth_portal_client.types import LoggedIn
 
 MARGIN_S = 30
@@ -145,7 +145,7 @@ class Tokens:
             return self.another(kept.access_token)
         except Exception as error:
             # The portal is away for a moment. What is still good is used until its end.
-            if _is_dead(error) or time.time() >= kept.over_at:
+            if is_dead(error) or time.time() >= kept.over_at:
                 raise
             return kept.access_token
 
@@ -192,7 +192,7 @@ class Tokens:
         try:
             return self._renew(kept)[0]
         except PortalError as error:
-            others = self._read() if _is_dead(error) else None
+            others = self._read() if is_dead(error) else None
             if others is None:
                 raise
             return others
@@ -203,7 +203,7 @@ class Tokens:
             answer = self._refresh(kept.refresh_token)
         except PortalError as error:
             # Another process may have signed in meanwhile: its tokens stay.
-            if _is_dead(error):
+            if is_dead(error):
                 now = self._read()
                 if now is not None and now.refresh_token == kept.refresh_token:
                     self._storage.set(None)
@@ -249,10 +249,6 @@ class Tokens:
                 yield
         finally:
             self._tell()
-
-
-def _is_dead(error: Exception) -> bool:
-    return isinstance(error, PortalError) and error.status == 401
 
 
 def _parsed(text: str | None) -> Kept | None:
