@@ -210,6 +210,25 @@ def test_the_portal_itself_cannot_send_the_client_elsewhere(connect: Connect, fo
     assert (error.status, foreign.asked) == (308, [])
 
 
+def test_a_stream_gets_its_401_even_where_the_refresh_fails(connect: Connect, app_api: AppApi) -> None:
+    client = connect(origins=[app_api.url])
+    client.sign_in()
+
+    def broken(path: str) -> None:
+        if path == "refresh-token":
+            raise requests.ConnectionError
+
+    def post() -> int:
+        return client.portal.request("POST", f"{app_api.url}/post", data=iter([b"stream"])).status_code
+
+    client.wire.fault = broken
+    assert (post(), client.portal.is_signed_in) == (401, True)
+    client.wire.fault = lambda _path: None
+    client.kept.change(refresh_token="unknown")
+    app_api.bodies.clear()
+    assert (post(), client.portal.is_signed_in, client.ends) == (401, False, 1)
+
+
 def test_a_request_is_repeated_once_and_only_where_it_can_be(connect: Connect, app_api: AppApi) -> None:
     """A wrong code is a 401 as well: it would be a second guess."""
     client = connect(origins=[app_api.url])

@@ -240,6 +240,10 @@ def test_a_portal_is_no_address_with_a_query_or_a_fragment(run: Run) -> None:
     ] * 4
 
 
+def test_a_stream_gets_its_401_even_where_the_refresh_fails(run: Run, app_api: AppApi) -> None:
+    assert run("streams", api=app_api.url) == [[401, True, 0], [401, False, 1]]
+
+
 def test_phones_and_further_addresses(run: Run) -> None:
     number = f"0555 111 {next(_numbers):02} 33"
     told = run("phones", phone=number, otherPhone="+905551119999")

@@ -238,6 +238,21 @@ const scenarios = {
     };
   },
 
+  async streams() {
+    const one = client({ settings: { origins: [task.api] } });
+    await signIn(one);
+    const post = async (text) => {
+      const body = new Blob([text]).stream();
+      const { status } = await one.portal.fetch(`${task.api}/post`, { method: 'POST', body, duplex: 'half' });
+      return [status, await one.portal.isSignedIn(), one.ends];
+    };
+    one.answer = (path) => (path === 'refresh-token' ? Promise.reject(new TypeError('fetch failed')) : undefined);
+    const broken = await post('broken');
+    one.answer = undefined;
+    one.change({ refreshToken: 'unknown' });
+    return [broken, await post('refused')];
+  },
+
   async queries() {
     const make = async (more) => void new AuthPortal({ url: `https://portal.example${more}` });
     return Promise.all(['?a=b', '/portal?', '#part', '/#'].map((more) => refusal(make(more))));

@@ -65,8 +65,12 @@ export class AuthPortal {
     const token = await this.#tokens.accessToken();
     const response = await send(token, target instanceof Request ? target.clone() : target);
     if (!isAboutTheToken(response)) return response;
+    if (!isRepeatable(init.body)) {
+      // For the next call. Where it fails, that call tells.
+      await this.#tokens.another(token).catch(() => undefined);
+      return response;
+    }
     const another = await this.#tokens.another(token);
-    if (!isRepeatable(init.body)) return response;
     await response.body?.cancel();
     return send(another, target);
   }

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, cast
@@ -92,7 +93,8 @@ class AuthPortal:
         if not _is_about_the_token(response):
             return response
         if not _is_repeatable(options):
-            self._tokens.another(used[0])
+            with suppress(PortalError, OSError):  # for the next call; where it fails, that call tells
+                self._tokens.another(used[0])
             return response
         response.close()
         return self._session.request(method, url, auth=bearer, **options)
