@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -208,6 +209,50 @@ def test_the_portal_itself_cannot_send_the_client_elsewhere(connect: Connect, fo
     with Receiver(Reply(308, {"Location": f"{foreign.url}/moved"})) as moved:
         error = refused(lambda: connect(moved.url).portal.send_otp_email({"email": new_address()}))
     assert (error.status, foreign.asked) == (308, [])
+
+
+@pytest.mark.parametrize("clients", [1, 2])
+def test_a_request_of_a_former_sign_in_is_not_repeated_with_the_next_one(
+    connect: Connect, app_api: AppApi, clients: int
+) -> None:
+    """One person signs out and another one in, with this client or another one of its storage, meanwhile."""
+    one = connect(origins=[app_api.url])
+    other = [one, connect(storage=one.kept)][clients - 1]
+    one.sign_in()
+    former = one.portal.access_token()
+
+    def change(path: str) -> None:
+        if path == "post":
+            one.wire.fault = lambda _path: None
+            other.portal.logout()
+            other.sign_in()
+
+    one.wire.fault = change
+    assert one.portal.request("POST", f"{app_api.url}/post", data="text").status_code == 401
+    assert [asked.headers["authorization"] for asked in app_api.asked] == [f"Bearer {former}"]
+    one.portal.refresh()
+    assert one.portal.request("POST", f"{app_api.url}/post", data="more").status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"renew_at": 0, "over_at": 0}, {"access_token": "dead"}], ids=["over", "refused"])
+def test_a_sign_in_found_after_a_refused_refresh_serves_no_former_request(
+    connect: Connect, app_api: AppApi, change: dict[str, object]
+) -> None:
+    """Another process, which knows nothing of this one's locks, signed somebody in."""
+    one, other = connect(origins=[app_api.url]), connect()
+    one.sign_in()
+    user = other.sign_in()["user"]
+    one.kept.change(refresh_token="unknown", **change)
+
+    def replace(path: str) -> None:
+        if path == "refresh-token":
+            one.kept.text = other.kept.text
+
+    one.wire.fault = replace
+    with suppress(PortalError):
+        assert one.portal.request("POST", f"{app_api.url}/post", data="text").status_code == 401
+    assert [asked.headers["authorization"] for asked in app_api.asked] == ["Bearer dead"] * ("access_token" in change)
+    assert (one.portal.get_me()["id"], one.ends) == (user["id"], 0)
 
 
 def test_a_stream_gets_its_401_even_where_the_refresh_fails(connect: Connect, app_api: AppApi) -> None:

@@ -240,6 +240,22 @@ def test_a_portal_is_no_address_with_a_query_or_a_fragment(run: Run) -> None:
     ] * 4
 
 
+def test_a_request_of_a_former_sign_in_is_not_repeated_with_the_next_one(run: Run, app_api: AppApi) -> None:
+    """One person signs out and another one in, with this client or another one of its storage, meanwhile."""
+    told = run("switched", api=app_api.url)
+    assert [each["statuses"] for each in told] == [[401, 200]] * 2
+    texts = [asked.headers["authorization"] for asked in app_api.asked if asked.body.startswith(b"text")]
+    assert texts == [f"Bearer {each['former']}" for each in told]
+
+
+def test_a_sign_in_found_after_a_refused_refresh_serves_no_former_request(run: Run, app_api: AppApi) -> None:
+    """Another tab, without Web Locks, signed somebody in."""
+    over, refused = run("replaced", api=app_api.url)
+    assert (over["code"], refused["status"]) == ("unauthorized", 401)
+    assert [asked.headers["authorization"] for asked in app_api.asked] == ["Bearer dead"]
+    assert [(each["isTheirs"], each["ends"]) for each in (over, refused)] == [(True, 0)] * 2
+
+
 def test_a_stream_gets_its_401_even_where_the_refresh_fails(run: Run, app_api: AppApi) -> None:
     assert run("streams", api=app_api.url) == [[401, True, 0], [401, False, 1]]
 

@@ -15,7 +15,7 @@ from urllib3.util import parse_url
 
 from auth_portal_client import types as wire
 from auth_portal_client._errors import PortalError, data_of, is_dead
-from auth_portal_client._tokens import Tokens, TokenStorage
+from auth_portal_client._tokens import Kept, Tokens, TokenStorage
 
 Timeout = float | tuple[float, float]
 _PORTS = {"http": 80, "https": 443}
@@ -70,24 +70,26 @@ class AuthPortal:
 
     def access_token(self) -> str:
         """An access token that is good for a while yet, for what cannot go through ``request``."""
-        return self._tokens.access_token()
+        return self._tokens.good().access_token
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """``requests.request`` with the access token, for the portal's origin and ``origins``; ValueError for others.
 
         The token is renewed shortly before its end, and once after a 401; then the request is repeated, unless it
-        has files or a stream. A redirect to another origin is followed without it. There is always a timeout.
+        has files or a stream, or somebody signed in meanwhile. A redirect to another origin is followed without it.
+        There is always a timeout.
         """
         options["timeout"] = options.get("timeout") or self._timeout
-        used: list[str] = []
+        used: list[Kept] = []
 
         def bearer(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
             # What is checked is the address that is connected to, as its own parser reads it.
             origin = _origin_of(prepared.url or "")
             if origin not in self._origins:
                 raise ValueError(f"{origin} is not one of the origins that may see the token")
-            used.append(self._tokens.another(used[0]) if used else self._tokens.access_token())
-            return _with_token(prepared, used[-1])
+            if not used:
+                used.append(self._tokens.good())
+            return _with_token(prepared, used[-1].access_token)
 
         response = self._session.request(method, url, auth=bearer, **options)
         if not _is_about_the_token(response):
@@ -95,6 +97,9 @@ class AuthPortal:
         if not _is_repeatable(options):
             with suppress(PortalError, OSError):  # for the next call; where it fails, that call tells
                 self._tokens.another(used[0])
+            return response
+        used.append(self._tokens.another(used[0]))
+        if used[1].sign_in_id != used[0].sign_in_id:
             return response
         response.close()
         return self._session.request(method, url, auth=bearer, **options)
