@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -36,6 +37,8 @@ class Wire(requests.Session):
         answer = self.fault(path)
         if answer is None:
             answer = super().send(request, **options)
+        else:
+            answer.request, answer.raw = request, io.BytesIO()
         self.calls.append(f"{path} {answer.status_code}")
         return answer
 

@@ -147,6 +147,12 @@ def test_the_own_session_keeps_no_cookies(portal: PortalProcess, app_api: AppApi
     assert ["cookie" in asked.headers for asked in app_api.asked] == [False, False]
 
 
+@pytest.mark.parametrize("more", ["?a=b", "/portal?", "#part", "/#"])
+def test_a_portal_is_no_address_with_a_query_or_a_fragment(more: str) -> None:
+    with pytest.raises(ValueError, match="query"):
+        AuthPortal(f"https://portal.example{more}")
+
+
 def test_phones_and_further_addresses(connect: Connect) -> None:
     client = connect()
     portal, second = client.portal, "+905552229999"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -134,6 +135,30 @@ def test_a_portal_that_is_away_signs_nobody_out(connect: Connect) -> None:
     client.portal.get_me()
 
 
+def test_a_401_that_is_not_of_the_portal_signs_nobody_out(connect: Connect) -> None:
+    """A proxy in between, say: it knows nothing of refresh tokens."""
+    client = connect()
+    client.sign_in()
+    client.wire.fault = _by_a_proxy
+    client.kept.change(renew_at=0)
+    client.portal.get_me()
+    client.kept.change(over_at=0)
+    error = refused(client.portal.get_me)
+    assert (error.status, error.code, client.portal.is_signed_in, client.ends) == (401, None, True, 0)
+    assert refused(client.portal.refresh).code is None
+    client.wire.fault = lambda _path: None
+    client.portal.get_me()
+    client.wire.fault = _by_a_proxy
+    assert refused(client.portal.logout).code is None
+    assert not client.portal.is_signed_in
+
+
+def _by_a_proxy(path: str) -> requests.Response | None:
+    answer = requests.Response()
+    answer.status_code, answer._content = 401, b"<h1>Who are you?</h1>"
+    return answer if path in ("refresh-token", "logout") else None
+
+
 def test_a_refresh_under_way_brings_no_former_sign_in_back(connect: Connect) -> None:
     client = connect()
     client.sign_in()
@@ -184,6 +209,69 @@ def test_the_portal_itself_cannot_send_the_client_elsewhere(connect: Connect, fo
     with Receiver(Reply(308, {"Location": f"{foreign.url}/moved"})) as moved:
         error = refused(lambda: connect(moved.url).portal.send_otp_email({"email": new_address()}))
     assert (error.status, foreign.asked) == (308, [])
+
+
+@pytest.mark.parametrize("clients", [1, 2])
+def test_a_request_of_a_former_sign_in_is_not_repeated_with_the_next_one(
+    connect: Connect, app_api: AppApi, clients: int
+) -> None:
+    """One person signs out and another one in, with this client or another one of its storage, meanwhile."""
+    one = connect(origins=[app_api.url])
+    other = [one, connect(storage=one.kept)][clients - 1]
+    one.sign_in()
+    former = one.portal.access_token()
+
+    def change(path: str) -> None:
+        if path == "post":
+            one.wire.fault = lambda _path: None
+            other.portal.logout()
+            other.sign_in()
+
+    one.wire.fault = change
+    assert one.portal.request("POST", f"{app_api.url}/post", data="text").status_code == 401
+    assert [asked.headers["authorization"] for asked in app_api.asked] == [f"Bearer {former}"]
+    one.portal.refresh()
+    assert one.portal.request("POST", f"{app_api.url}/post", data="more").status_code == 200
+
+
+@pytest.mark.parametrize("change", [{"renew_at": 0, "over_at": 0}, {"access_token": "dead"}], ids=["over", "refused"])
+def test_a_sign_in_found_after_a_refused_refresh_serves_no_former_request(
+    connect: Connect, app_api: AppApi, change: dict[str, object]
+) -> None:
+    """Another process, which knows nothing of this one's locks, signed somebody in."""
+    one, other = connect(origins=[app_api.url]), connect()
+    one.sign_in()
+    user = other.sign_in()["user"]
+    one.kept.change(refresh_token="unknown", **change)
+
+    def replace(path: str) -> None:
+        if path == "refresh-token":
+            one.kept.text = other.kept.text
+
+    one.wire.fault = replace
+    with suppress(PortalError):
+        assert one.portal.request("POST", f"{app_api.url}/post", data="text").status_code == 401
+    assert [asked.headers["authorization"] for asked in app_api.asked] == ["Bearer dead"] * ("access_token" in change)
+    assert (one.portal.get_me()["id"], one.ends) == (user["id"], 0)
+
+
+def test_a_stream_gets_its_401_even_where_the_refresh_fails(connect: Connect, app_api: AppApi) -> None:
+    client = connect(origins=[app_api.url])
+    client.sign_in()
+
+    def broken(path: str) -> None:
+        if path == "refresh-token":
+            raise requests.ConnectionError
+
+    def post() -> int:
+        return client.portal.request("POST", f"{app_api.url}/post", data=iter([b"stream"])).status_code
+
+    client.wire.fault = broken
+    assert (post(), client.portal.is_signed_in) == (401, True)
+    client.wire.fault = lambda _path: None
+    client.kept.change(refresh_token="unknown")
+    app_api.bodies.clear()
+    assert (post(), client.portal.is_signed_in, client.ends) == (401, False, 1)
 
 
 def test_a_request_is_repeated_once_and_only_where_it_can_be(connect: Connect, app_api: AppApi) -> None:

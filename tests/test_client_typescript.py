@@ -200,6 +200,14 @@ def test_a_portal_that_is_away_signs_nobody_out(run: Run) -> None:
     assert told["signedIn"] == [True, 0]
 
 
+def test_a_401_that_is_not_of_the_portal_signs_nobody_out(run: Run) -> None:
+    """A proxy in between, say: it knows nothing of refresh tokens."""
+    told = run("proxy")
+    assert told["meanwhile"] == told["then"]
+    assert [(told[name]["status"], told[name]["code"]) for name in ("over", "refresh", "logout")] == [(401, None)] * 3
+    assert (told["signedIn"], told["left"]) == ([True, 0], False)
+
+
 def test_a_refresh_under_way_brings_no_former_sign_in_back(run: Run) -> None:
     assert run("races") == {"former": True, "mine": True, "kept": None}
 
@@ -224,6 +232,32 @@ def test_a_request_is_repeated_once_and_only_where_it_can_be(run: Run, app_api: 
     assert (told["wrong"]["code"], told["tries"]) == ("code_invalid", ["verify 401"])
     tokens = [asked.headers["authorization"] for asked in app_api.asked if asked.body == b"text"]
     assert len(set(tokens)) == 2
+
+
+def test_a_portal_is_no_address_with_a_query_or_a_fragment(run: Run) -> None:
+    assert [error and (error["name"], "query" in error["message"]) for error in run("queries")] == [
+        ("TypeError", True)
+    ] * 4
+
+
+def test_a_request_of_a_former_sign_in_is_not_repeated_with_the_next_one(run: Run, app_api: AppApi) -> None:
+    """One person signs out and another one in, with this client or another one of its storage, meanwhile."""
+    told = run("switched", api=app_api.url)
+    assert [each["statuses"] for each in told] == [[401, 200]] * 2
+    texts = [asked.headers["authorization"] for asked in app_api.asked if asked.body.startswith(b"text")]
+    assert texts == [f"Bearer {each['former']}" for each in told]
+
+
+def test_a_sign_in_found_after_a_refused_refresh_serves_no_former_request(run: Run, app_api: AppApi) -> None:
+    """Another tab, without Web Locks, signed somebody in."""
+    over, refused = run("replaced", api=app_api.url)
+    assert (over["code"], refused["status"]) == ("unauthorized", 401)
+    assert [asked.headers["authorization"] for asked in app_api.asked] == ["Bearer dead"]
+    assert [(each["isTheirs"], each["ends"]) for each in (over, refused)] == [(True, 0)] * 2
+
+
+def test_a_stream_gets_its_401_even_where_the_refresh_fails(run: Run, app_api: AppApi) -> None:
+    assert run("streams", api=app_api.url) == [[401, True, 0], [401, False, 1]]
 
 
 def test_phones_and_further_addresses(run: Run) -> None:

@@ -13,7 +13,7 @@ function client(options = {}) {
     onSignedOut: () => { made.ends += 1; },
     fetch: async (input, init) => {
       const path = new URL(input.url ?? input).pathname.split('/').pop();
-      const response = made.answer?.(path) ?? await fetch(input, init);
+      const response = await made.answer?.(path) ?? await fetch(input, init);
       asked.push(`${path} ${response.status}`);
       return response;
     },
@@ -170,6 +170,27 @@ const scenarios = {
     return { meanwhile, broken, attempts, gateway, signedIn, then: (await one.portal.getMe()).email };
   },
 
+  async proxy() {
+    const one = client();
+    await signIn(one);
+    const proxy = (path) => {
+      const isMine = path === 'refresh-token' || path === 'logout';
+      return isMine ? new Response('<h1>Who are you?</h1>', { status: 401 }) : undefined;
+    };
+    one.answer = proxy;
+    one.change({ renewAt: 0 });
+    const meanwhile = (await one.portal.getMe()).email;
+    one.change({ overAt: 0 });
+    const over = await refusal(one.portal.getMe());
+    const refresh = await refusal(one.portal.refresh());
+    const signedIn = [await one.portal.isSignedIn(), one.ends];
+    one.answer = undefined;
+    const then = (await one.portal.getMe()).email;
+    one.answer = proxy;
+    const logout = await refusal(one.portal.logout());
+    return { meanwhile, over, refresh, signedIn, then, logout, left: await one.portal.isSignedIn() };
+  },
+
   async races() {
     const one = client();
     await signIn(one);
@@ -215,6 +236,63 @@ const scenarios = {
       statuses: [texts.status, request.status, stream.status, stays.status],
       refreshes, wrong, tries: one.asked.filter((line) => line.startsWith('verify')),
     };
+  },
+
+  async switched() {
+    const told = [];
+    for (const number of [0, 1]) {
+      const one = client({ settings: { origins: [task.api] } });
+      const other = number ? client({ storage: one.kept }) : one;
+      await signIn(one, `${number}.${task.email}`);
+      const former = await one.portal.accessToken();
+      one.answer = async (path) => {
+        if (path !== 'post') return;
+        one.answer = undefined;
+        await other.portal.logout();
+        await signIn(other, `${number}.${task.other}`);
+      };
+      const post = (body) => one.portal.fetch(`${task.api}/post`, { method: 'POST', body });
+      const { status } = await post(`text ${number}`);
+      await one.portal.refresh();
+      told.push({ former, statuses: [status, (await post(`more ${number}`)).status] });
+    }
+    return told;
+  },
+
+  async replaced() {
+    const told = [];
+    for (const change of [{ renewAt: 0, overAt: 0 }, { accessToken: 'dead' }]) {
+      const one = client({ settings: { origins: [task.api] } });
+      const other = client();
+      await signIn(one, `${told.length}.${task.email}`);
+      const { user } = await signIn(other, `${told.length}.${task.other}`);
+      one.change({ refreshToken: 'unknown', ...change });
+      one.answer = (path) => void (path === 'refresh-token' && one.kept.set(other.kept.get()));
+      const body = `text ${told.length}`;
+      const { status, code } = await one.portal.fetch(`${task.api}/post`, { method: 'POST', body }).catch((error) => error);
+      told.push({ status, code, isTheirs: (await one.portal.getMe()).id === user.id, ends: one.ends });
+    }
+    return told;
+  },
+
+  async streams() {
+    const one = client({ settings: { origins: [task.api] } });
+    await signIn(one);
+    const post = async (text) => {
+      const body = new Blob([text]).stream();
+      const { status } = await one.portal.fetch(`${task.api}/post`, { method: 'POST', body, duplex: 'half' });
+      return [status, await one.portal.isSignedIn(), one.ends];
+    };
+    one.answer = (path) => (path === 'refresh-token' ? Promise.reject(new TypeError('fetch failed')) : undefined);
+    const broken = await post('broken');
+    one.answer = undefined;
+    one.change({ refreshToken: 'unknown' });
+    return [broken, await post('refused')];
+  },
+
+  async queries() {
+    const make = async (more) => void new AuthPortal({ url: `https://portal.example${more}` });
+    return Promise.all(['?a=b', '/portal?', '#part', '/#'].map((more) => refusal(make(more))));
   },
 
   async phones() {

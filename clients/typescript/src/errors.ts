@@ -26,9 +26,9 @@ export function signedOut(): PortalError {
   return new PortalError(401, 'unauthorized', ['Unauthorized']);
 }
 
-/** Whether the portal said that a token is dead. */
+/** Whether the portal said that a token is dead. A proxy's 401, without the portal's code, does not. */
 export function isDead(error: unknown): boolean {
-  return error instanceof PortalError && error.status === 401;
+  return error instanceof PortalError && error.status === 401 && error.code === 'unauthorized';
 }
 
 /** The `data` of an answer. Throws PortalError for a refusal, and for what is no answer of a portal. */

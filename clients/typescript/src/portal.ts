@@ -1,5 +1,5 @@
 import { dataOf, isDead } from './errors.js';
-import { Tokens, type TokenStorage } from './tokens.js';
+import { type Kept, Tokens, type TokenStorage } from './tokens.js';
 import type * as wire from './types.js';
 
 export interface AuthPortalOptions {
@@ -31,6 +31,7 @@ export class AuthPortal {
   readonly #tokens: Tokens;
 
   constructor(options: AuthPortalOptions) {
+    if (/[?#]/.test(options.url)) throw new TypeError("The portal's address has no query and no fragment");
     const url = new URL(options.url);
     this.#base = `${url.origin}${url.pathname.replace(/\/+$/, '')}/api/v1/auth/`;
     this.#origins = new Set([options.url, ...(options.origins ?? [])].map(originOf));
@@ -47,25 +48,31 @@ export class AuthPortal {
   }
 
   /** An access token that is good for a while yet, for what cannot go through `fetch`. */
-  accessToken(): Promise<string> {
-    return this.#tokens.accessToken();
+  async accessToken(): Promise<string> {
+    return (await this.#tokens.good()).accessToken;
   }
 
   /**
    * `fetch` with the access token, for the portal's origin and those of `origins`; TypeError for any other. It is
-   * renewed shortly before its end, and once after a 401; then the request is repeated, unless its body is a stream.
+   * renewed shortly before its end, and once after a 401; then the request is repeated, unless its body is a stream
+   * or somebody signed in meanwhile.
    * A redirect is an error, and never followed; `redirect: 'manual'` gives it to you.
    */
   async fetch(input: RequestInfo | URL, init: RequestInit = {}): Promise<Response> {
     const target = input instanceof Request ? input : new URL(input, globalThis.location?.href);
     const origin = new URL(target instanceof Request ? target.url : target).origin;
     if (!this.#origins.has(origin)) throw new TypeError(`${origin} is not one of the origins that may see the token`);
-    const send = (token: string, to: Request | URL) => this.#fetch(to, authorized(to, init, token));
-    const token = await this.#tokens.accessToken();
-    const response = await send(token, target instanceof Request ? target.clone() : target);
+    const send = ({ accessToken }: Kept, to: Request | URL) => this.#fetch(to, authorized(to, init, accessToken));
+    const kept = await this.#tokens.good();
+    const response = await send(kept, target instanceof Request ? target.clone() : target);
     if (!isAboutTheToken(response)) return response;
-    const another = await this.#tokens.another(token);
-    if (!isRepeatable(init.body)) return response;
+    if (!isRepeatable(init.body)) {
+      // For the next call. Where it fails, that call tells.
+      await this.#tokens.another(kept).catch(() => undefined);
+      return response;
+    }
+    const another = await this.#tokens.another(kept);
+    if (another.signInId !== kept.signInId) return response;
     await response.body?.cancel();
     return send(another, target);
   }

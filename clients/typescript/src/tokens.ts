@@ -10,7 +10,9 @@ export interface TokenStorage {
   set(text: string | null): void | Promise<void>;
 }
 
-interface Kept {
+export interface Kept {
+  /** Which sign-in they belong to; a refresh does not change it. */
+  signInId: string;
   accessToken: string;
   refreshToken: string;
   /** When to refresh, and when the access token is over: milliseconds of this machine's clock. */
@@ -43,7 +45,7 @@ export class Tokens {
 
   /** Keep the tokens of a sign-in that was asked for at this moment. */
   keep(answer: LoggedIn, askedAt: number): Promise<void> {
-    return this.#exclusively(async () => void (await this.#write(answer, askedAt)));
+    return this.#exclusively(async () => void (await this.#write(answer, askedAt, newId())));
   }
 
   /** Forget them; the app that does so is not told. */
@@ -59,25 +61,30 @@ export class Tokens {
     return (await this.#read()) !== null;
   }
 
-  /** An access token that is good for a while; refreshes where it must. Throws PortalError. */
-  async accessToken(): Promise<string> {
+  /** Tokens whose access token is good for a while; refreshes where it must. Throws PortalError. */
+  async good(): Promise<Kept> {
     const kept = await this.#mustRead();
-    if (Date.now() < kept.renewAt) return kept.accessToken;
+    if (Date.now() < kept.renewAt) return kept;
     try {
-      return await this.another(kept.accessToken);
+      const another = await this.another(kept);
+      if (another.signInId === kept.signInId) return another;
     } catch (error) {
       // The portal is away for a moment. What is still good is used until its end.
       if (isDead(error) || Date.now() >= kept.overAt) throw error;
-      return kept.accessToken;
+      return kept;
     }
+    throw signedOut();
   }
 
-  /** Another access token than this one, which was refused or is over. Callers at the same time share a refresh. */
-  async another(stale: string): Promise<string> {
+  /**
+   * Other tokens than these, whose access token was refused or is over. They may be those of another sign-in: who has
+   * a request of the former one compares. Callers at the same time share a refresh.
+   */
+  async another(stale: Kept): Promise<Kept> {
     this.#flight ??= this.#exclusively(() => this.#replace(stale)).finally(() => {
       this.#flight = null;
     });
-    return (await this.#flight).accessToken;
+    return this.#flight;
   }
 
   /** Refresh now, needed or not. Throws PortalError. */
@@ -85,9 +92,9 @@ export class Tokens {
     return this.#exclusively(async () => (await this.#renew(await this.#mustRead()))[1]);
   }
 
-  async #replace(stale: string): Promise<Kept> {
+  async #replace(stale: Kept): Promise<Kept> {
     const kept = await this.#mustRead();
-    if (kept.accessToken !== stale) return kept;
+    if (kept.accessToken !== stale.accessToken) return kept;
     try {
       return (await this.#renew(kept))[0];
     } catch (error) {
@@ -101,7 +108,7 @@ export class Tokens {
     const askedAt = Date.now();
     try {
       const answer = await this.#refresh(kept.refreshToken);
-      return [await this.#write(answer, askedAt), answer];
+      return [await this.#write(answer, askedAt, kept.signInId), answer];
     } catch (error) {
       // Where there are no Web Locks, another tab may have signed in meanwhile: its tokens stay.
       if (isDead(error) && (await this.#read())?.refreshToken === kept.refreshToken) {
@@ -112,11 +119,11 @@ export class Tokens {
     }
   }
 
-  async #write(answer: LoggedIn, askedAt: number): Promise<Kept> {
+  async #write(answer: LoggedIn, askedAt: number, signInId: string): Promise<Kept> {
     const { accessToken, refreshToken, expiresIn } = answer;
     const margin = Math.min(MARGIN_S, expiresIn / 5);
     const overAt = askedAt + expiresIn * 1000;
-    const kept = { accessToken, refreshToken, renewAt: overAt - margin * 1000, overAt };
+    const kept = { signInId, accessToken, refreshToken, renewAt: overAt - margin * 1000, overAt };
     this.#isSignedIn = true;
     await this.#storage.set(JSON.stringify(kept));
     return kept;
@@ -151,6 +158,11 @@ export class Tokens {
   }
 }
 
+/** No secret: it only tells sign-ins apart. `crypto` is not in every page and runtime. */
+function newId(): string {
+  return `${Date.now()}-${Math.random()}`;
+}
+
 function memory(): TokenStorage {
   let kept: string | null = null;
   return {
@@ -167,7 +179,8 @@ function parsed(text: string | null | undefined): Kept | null {
   try {
     const kept = JSON.parse(text) as Partial<Kept> | null;
     const isWhole =
-      typeof kept?.accessToken === 'string' &&
+      typeof kept?.signInId === 'string' &&
+      typeof kept.accessToken === 'string' &&
       typeof kept.refreshToken === 'string' &&
       typeof kept.renewAt === 'number' &&
       typeof kept.overAt === 'number';

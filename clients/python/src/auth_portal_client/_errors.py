@@ -36,6 +36,11 @@ def signed_out() -> PortalError:
     return PortalError(401, "unauthorized", ["Unauthorized"])
 
 
+def is_dead(error: Exception) -> bool:
+    """Whether the portal said that a token is dead. A proxy's 401, without the portal's code, does not."""
+    return isinstance(error, PortalError) and error.status == 401 and error.code == "unauthorized"
+
+
 def data_of(response: requests.Response) -> Any:
     """The ``data`` of an answer. Raises PortalError for a refusal, and for what is no answer of a portal."""
     envelope = _parsed(response)

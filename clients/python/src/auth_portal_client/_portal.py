@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from http.cookiejar import DefaultCookiePolicy
 from types import TracebackType
 from typing import Any, cast
@@ -13,8 +14,8 @@ import requests
 from urllib3.util import parse_url
 
 from auth_portal_client import types as wire
-from auth_portal_client._errors import PortalError, data_of
-from auth_portal_client._tokens import Tokens, TokenStorage
+from auth_portal_client._errors import PortalError, data_of, is_dead
+from auth_portal_client._tokens import Kept, Tokens, TokenStorage
 
 Timeout = float | tuple[float, float]
 _PORTS = {"http": 80, "https": 443}
@@ -41,6 +42,8 @@ class AuthPortal:
         session: requests.Session | None = None,
         on_signed_out: Callable[[], object] | None = None,
     ) -> None:
+        if "?" in url or "#" in url:
+            raise ValueError("the portal's address has no query and no fragment")
         self._base = f"{url.rstrip('/')}/api/v1/auth/"
         self._origins = frozenset(map(_origin_of, [url, *origins]))
         self._headers = {"Accept": "application/json"} | ({"Accept-Language": language} if language else {})
@@ -67,30 +70,36 @@ class AuthPortal:
 
     def access_token(self) -> str:
         """An access token that is good for a while yet, for what cannot go through ``request``."""
-        return self._tokens.access_token()
+        return self._tokens.good().access_token
 
     def request(self, method: str, url: str, **options: Any) -> requests.Response:
         """``requests.request`` with the access token, for the portal's origin and ``origins``; ValueError for others.
 
         The token is renewed shortly before its end, and once after a 401; then the request is repeated, unless it
-        has files or a stream. A redirect to another origin is followed without it. There is always a timeout.
+        has files or a stream, or somebody signed in meanwhile. A redirect to another origin is followed without it.
+        There is always a timeout.
         """
         options["timeout"] = options.get("timeout") or self._timeout
-        used: list[str] = []
+        used: list[Kept] = []
 
         def bearer(prepared: requests.PreparedRequest) -> requests.PreparedRequest:
             # What is checked is the address that is connected to, as its own parser reads it.
             origin = _origin_of(prepared.url or "")
             if origin not in self._origins:
                 raise ValueError(f"{origin} is not one of the origins that may see the token")
-            used.append(self._tokens.another(used[0]) if used else self._tokens.access_token())
-            return _with_token(prepared, used[-1])
+            if not used:
+                used.append(self._tokens.good())
+            return _with_token(prepared, used[-1].access_token)
 
         response = self._session.request(method, url, auth=bearer, **options)
         if not _is_about_the_token(response):
             return response
         if not _is_repeatable(options):
-            self._tokens.another(used[0])
+            with suppress(PortalError, OSError):  # for the next call; where it fails, that call tells
+                self._tokens.another(used[0])
+            return response
+        used.append(self._tokens.another(used[0]))
+        if used[1].sign_in_id != used[0].sign_in_id:
             return response
         response.close()
         return self._session.request(method, url, auth=bearer, **options)
@@ -127,7 +136,7 @@ class AuthPortal:
         try:
             return cast(wire.Nothing, self._call("POST", "logout"))
         except PortalError as error:
-            if error.status != 401:
+            if not is_dead(error):
                 raise
             return {}
         finally:

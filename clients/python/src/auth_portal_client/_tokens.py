@@ -13,9 +13,10 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Protocol
+from uuid import uuid4
 from weakref import WeakValueDictionary
 
-from auth_portal_client._errors import PortalError, signed_out
+from auth_portal_client._errors import PortalError, is_dead, signed_out
 from auth_portal_client.types import LoggedIn
 
 MARGIN_S = 30
@@ -76,8 +77,9 @@ class _Memory:
 
 @dataclass(frozen=True, repr=False)
 class Kept:
-    """What is remembered of a sign-in. The two moments are by this machine's clock."""
+    """What is remembered of a sign-in; a refresh leaves its id. The two moments are by this machine's clock."""
 
+    sign_in_id: str
     access_token: str
     refresh_token: str
     renew_at: float
@@ -118,7 +120,7 @@ class Tokens:
     def keep(self, answer: LoggedIn, asked_at: float) -> None:
         """Keep the tokens of a sign-in that was asked for at this moment."""
         with self._turn():
-            self._write(answer, asked_at)
+            self._write(answer, asked_at, uuid4().hex)
 
     def forget(self) -> None:
         """Forget them; the app that does so is not told."""
@@ -133,24 +135,30 @@ class Tokens:
         self._tell()
         return kept is not None
 
-    def access_token(self) -> str:
-        """An access token that is good for a while; refreshes where it must. Raises PortalError."""
+    def good(self) -> Kept:
+        """Tokens whose access token is good for a while; refreshes where it must. Raises PortalError."""
         kept = self._read()
         self._tell()
         if kept is None:
             raise signed_out()
         if time.time() < kept.renew_at:
-            return kept.access_token
+            return kept
         try:
-            return self.another(kept.access_token)
+            another = self.another(kept)
         except Exception as error:
             # The portal is away for a moment. What is still good is used until its end.
-            if _is_dead(error) or time.time() >= kept.over_at:
+            if is_dead(error) or time.time() >= kept.over_at:
                 raise
-            return kept.access_token
+            return kept
+        if another.sign_in_id != kept.sign_in_id:
+            raise signed_out()
+        return another
 
-    def another(self, stale: str) -> str:
-        """Another access token than this one, which was refused or is over. Threads at the same time share a call."""
+    def another(self, stale: Kept) -> Kept:
+        """Other tokens than these, whose access token was refused or is over. Threads at the same time share a call.
+
+        They may be those of another sign-in: who has a request of the former one compares.
+        """
         with self._shared.guard:
             flight = self._shared.flight
             mine: Future[Kept] | None = None
@@ -159,7 +167,7 @@ class Tokens:
         if mine is not None:
             self._fly(mine, stale)
         try:
-            return flight.result().access_token
+            return flight.result()
         except PortalError:
             self._read()  # another client of this storage may have found out
             self._tell()
@@ -170,7 +178,7 @@ class Tokens:
         with self._turn():
             return self._renew(self._must_read())[1]
 
-    def _fly(self, flight: Future[Kept], stale: str) -> None:
+    def _fly(self, flight: Future[Kept], stale: Kept) -> None:
         try:
             with self._shared.turn:
                 kept = self._replace(stale)
@@ -185,14 +193,14 @@ class Tokens:
         with self._shared.guard:
             self._shared.flight = None
 
-    def _replace(self, stale: str) -> Kept:
+    def _replace(self, stale: Kept) -> Kept:
         kept = self._must_read()
-        if kept.access_token != stale:
+        if kept.access_token != stale.access_token:
             return kept
         try:
             return self._renew(kept)[0]
         except PortalError as error:
-            others = self._read() if _is_dead(error) else None
+            others = self._read() if is_dead(error) else None
             if others is None:
                 raise
             return others
@@ -203,18 +211,18 @@ class Tokens:
             answer = self._refresh(kept.refresh_token)
         except PortalError as error:
             # Another process may have signed in meanwhile: its tokens stay.
-            if _is_dead(error):
+            if is_dead(error):
                 now = self._read()
                 if now is not None and now.refresh_token == kept.refresh_token:
                     self._storage.set(None)
                     self._read()
             raise
-        return self._write(answer, asked_at), answer
+        return self._write(answer, asked_at, kept.sign_in_id), answer
 
-    def _write(self, answer: LoggedIn, asked_at: float) -> Kept:
+    def _write(self, answer: LoggedIn, asked_at: float, sign_in_id: str) -> Kept:
         over_at = asked_at + answer["expiresIn"]
         margin = min(MARGIN_S, answer["expiresIn"] / 5)
-        kept = Kept(answer["accessToken"], answer["refreshToken"], over_at - margin, over_at)
+        kept = Kept(sign_in_id, answer["accessToken"], answer["refreshToken"], over_at - margin, over_at)
         with self._guard:
             self._is_signed_in = True
         self._storage.set(json.dumps(asdict(kept)))
@@ -251,10 +259,6 @@ class Tokens:
             self._tell()
 
 
-def _is_dead(error: Exception) -> bool:
-    return isinstance(error, PortalError) and error.status == 401
-
-
 def _parsed(text: str | None) -> Kept | None:
     """What is no record of ours is none: then nobody is signed in."""
     if not text:
@@ -263,6 +267,7 @@ def _parsed(text: str | None) -> Kept | None:
         kept = Kept(**json.loads(text))
     except (ValueError, TypeError, RecursionError):
         return None
-    texts, times = (kept.access_token, kept.refresh_token), (kept.renew_at, kept.over_at)
+    texts = (kept.sign_in_id, kept.access_token, kept.refresh_token)
+    times = (kept.renew_at, kept.over_at)
     is_whole = all(isinstance(one, str) for one in texts) and all(isinstance(one, (int, float)) for one in times)
     return kept if is_whole else None
