@@ -12,6 +12,10 @@ import pytest
 import requests
 from auth_portal_client import AuthPortal, PortalError, types
 
+from tests.support.app_api import AppApi
+from tests.support.portal import PortalProcess
+from tests.support.receiver import Receiver
+
 PERSON: types.CompleteRegistration = {
     "firstName": "Ada",
     "lastName": "Lovelace",
@@ -115,14 +119,29 @@ def plain_client(url: str, *origins: str) -> AuthPortal:
 Connect = Callable[..., Client]
 
 
-def connecting(portal: str) -> Iterator[Connect]:
-    """Makes clients of a portal, and closes them at the end."""
+@pytest.fixture
+def connect(portal: PortalProcess) -> Iterator[Connect]:
+    """Makes clients of the test's portal, and closes them at the end."""
     made: list[Client] = []
 
-    def client(url: str = portal, **options: Any) -> Client:
+    def client(url: str = portal.url, **options: Any) -> Client:
         made.append(Client(url, **options))
         return made[-1]
 
     yield client
     for each in made:
         each.portal.close()
+
+
+@pytest.fixture
+def app_api() -> Iterator[AppApi]:
+    """An API that may see the token."""
+    with AppApi() as server:
+        yield server
+
+
+@pytest.fixture
+def foreign() -> Iterator[Receiver]:
+    """A server that must never see it."""
+    with Receiver() as server:
+        yield server

@@ -14,10 +14,12 @@ import pytest
 import requests
 from auth_portal_client import AuthPortal, FileStorage, types
 
-from tests.clienting import PERSON, Connect, connecting, new_address, plain_client, refused
+from tests.clienting import PERSON, Connect, app_api, connect, foreign, new_address, plain_client, refused
 from tests.support.app_api import AppApi
 from tests.support.portal import ROOT, PortalProcess, development_portal
 from tests.support.receiver import Receiver
+
+__all__ = ["app_api", "connect", "foreign"]
 
 GUIDE = ROOT / "docs" / "client-libraries.md"
 SOURCE = ROOT / "clients" / "python"
@@ -29,26 +31,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     """A portal that tells codes, and whose access tokens are over after a moment."""
     with development_portal(tmp_path_factory.mktemp("client") / "portal.db", access_token_ttl=3) as running:
         yield running
-
-
-@pytest.fixture
-def connect(portal: PortalProcess) -> Iterator[Connect]:
-    """Makes clients of the portal."""
-    yield from connecting(portal.url)
-
-
-@pytest.fixture
-def app_api() -> Iterator[AppApi]:
-    """An API that may see the token."""
-    with AppApi() as server:
-        yield server
-
-
-@pytest.fixture
-def foreign() -> Iterator[Receiver]:
-    """A server that must never see it."""
-    with Receiver() as server:
-        yield server
 
 
 def test_the_package_is_ready_to_be_built() -> None:

@@ -13,10 +13,12 @@ import pytest
 import requests
 from auth_portal_client import PortalError
 
-from tests.clienting import Connect, Text, connecting, new_address, refused
+from tests.clienting import Connect, Text, app_api, connect, foreign, new_address, refused
 from tests.support.app_api import AppApi
 from tests.support.portal import PortalProcess, development_portal, in_parallel
 from tests.support.receiver import Receiver, Reply
+
+__all__ = ["app_api", "connect", "foreign"]
 
 
 @pytest.fixture(scope="module")
@@ -24,26 +26,6 @@ def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
     """A portal that tells codes."""
     with development_portal(tmp_path_factory.mktemp("client") / "portal.db") as running:
         yield running
-
-
-@pytest.fixture
-def connect(portal: PortalProcess) -> Iterator[Connect]:
-    """Makes clients of the portal."""
-    yield from connecting(portal.url)
-
-
-@pytest.fixture
-def app_api() -> Iterator[AppApi]:
-    """An API that may see the token."""
-    with AppApi() as server:
-        yield server
-
-
-@pytest.fixture
-def foreign() -> Iterator[Receiver]:
-    """A server that must never see it."""
-    with Receiver() as server:
-        yield server
 
 
 @pytest.mark.parametrize("clients", [1, 2])

@@ -12,11 +12,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import unavailable
+from tests.packing import package
 from tests.support.app_api import AppApi
 from tests.support.portal import ROOT, PortalProcess, development_portal
 from tests.support.receiver import Receiver, Reply
-from tests.support.typescript import NODE, PACKAGE, TypeScriptUnavailable, build_package, compile_files
+from tests.support.typescript import NODE, PACKAGE, compile_files
+
+__all__ = ["package"]
 
 TYPES = re.compile(r"^export (?:interface|type) (\w+)", re.MULTILINE)
 UNAUTHORIZED = {"name": "PortalError", "status": 401, "code": "unauthorized", "messages": ["Unauthorized"]}
@@ -45,16 +47,6 @@ export async function register(portal: AuthPortal, token: string): Promise<boole
 export const storage: TokenStorage = { get: () => localStorage.getItem('a'), set: (text) => console.log(text) };
 export const isWrong = (error: unknown) => error instanceof PortalError && error.code === 'code_invalid';
 """
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built package."""
-    try:
-        return build_package(tmp_path_factory.mktemp("typescript"))
-    except TypeScriptUnavailable as error:
-        unavailable(str(error))
-        raise
 
 
 @pytest.fixture(scope="module")

@@ -11,24 +11,16 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from tests.conftest import unavailable
+from tests.packing import package
 from tests.support.app_api import AppApi
 from tests.support.portal import ROOT, PortalProcess, development_portal
 from tests.support.ports import free_port
 from tests.support.receiver import Asked, Receiver, Reply
-from tests.support.typescript import NODE, TypeScriptUnavailable, build_package, compile_files
+from tests.support.typescript import NODE, compile_files
+
+__all__ = ["package"]
 
 GUIDE = ROOT / "docs" / "client-libraries.md"
-
-
-@pytest.fixture(scope="module")
-def package(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The built package."""
-    try:
-        return build_package(tmp_path_factory.mktemp("typescript"))
-    except TypeScriptUnavailable as error:
-        unavailable(str(error))
-        raise
 
 
 @pytest.fixture(scope="module")
