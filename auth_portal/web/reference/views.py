@@ -118,7 +118,7 @@ def _contents() -> str:
         lines += [f"- [{one.title}]({_base()}/{one.slug}.md): {without_links(one.summary)}" for one in pages]
         lines.append("")
     lines += [
-        f"## {gettext(_('For programs'))}\n",
+        "## " + gettext(_("For programs")) + "\n",
         f"- [OpenAPI 3.1]({services().settings.public_url}/openapi.json)",
         f"- [TypeScript]({_base()}/types.d.ts)",
     ]
