@@ -238,11 +238,11 @@ def test_an_api_refusal_is_in_the_callers_language(
 
 def marked() -> set[str]:
     """The texts that the code marks, also where extraction does not look: within f-strings."""
-    found = set()
+    found: set[str] = set()
     for path in (ROOT / "auth_portal").rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "gettext"):
-                found |= {one.value for one in node.args if isinstance(one, ast.Constant)}
+                found |= {str(one.value) for one in node.args if isinstance(one, ast.Constant)}
     return found
 
 
