@@ -162,7 +162,8 @@
     const { signal } = atCall;
     view.showWaiting();
     for (let second = 0; second <= 10; second += 1) {
-      const letter = (await letters()).find((one) => one.to === destination && !seen.has(one.id));
+      const fresh = (await letters()).filter((one) => one.to === destination && !seen.has(one.id));
+      const letter = fresh.find((one) => one.code) ?? fresh[0];
       if (signal.aborted) return;
       if (letter) {
         view.showLetter(letter, next && ((code) => go(next.link.operationId, { ...next.values, code })));

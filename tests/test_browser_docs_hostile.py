@@ -183,6 +183,30 @@ def test_the_letter_beside_a_call_is_never_that_of_the_call_before(visit: Visit)
     expect(panel.mail.locator("pre")).to_have_text("own")
 
 
+def test_a_notice_that_comes_at_the_same_moment_does_not_hide_the_code(visit: Visit) -> None:
+    """Of the new letters to the address it is the one with a code; where none has one, the newest."""
+    visitor = visit()
+    panel, email = opened(visitor), new_email()
+    notice: dict[str, object] = {
+        "id": "2",
+        "channel": "email",
+        "to": email,
+        "subject": "New",
+        "text": "no",
+        "code": None,
+    }
+    caught = [[], [notice, {**notice, "id": "1", "text": "yes", "code": "1234"}], [], [notice]]
+    visitor.page.route("**/letters.json", lambda route: route.fulfill(json={"letters": caught.pop(0)}))
+    panel.member("email").fill(email)
+    panel.call("201 Created")
+    expect(panel.mail.locator("pre")).to_have_text("yes")
+    panel.member("email").fill(new_email())
+    notice["to"] = panel.member("email").input_value()
+    panel.send.click()
+    expect(panel.mail.locator("pre")).to_have_text("no")
+    expect(panel.mail.locator("button")).to_have_count(0)
+
+
 def test_a_letter_is_text_whatever_it_holds(visit: Visit) -> None:
     """HTML in the subject and in the text."""
     visitor = visit()
