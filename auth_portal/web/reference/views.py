@@ -78,7 +78,7 @@ def playground() -> str:
 @blueprint.get("/docs/search")
 def search() -> str:
     """The pages in which all words occur."""
-    wanted = request.args.get("q", "")[: searching.LONGEST]
+    wanted = request.args.get("q", "")[: searching.LONGEST].strip()
     hits = searching.search(reference().index(_locale()), wanted)
     return _show("docs/search.html", page=None, wanted=wanted, hits=hits)
 
