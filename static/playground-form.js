@@ -64,8 +64,7 @@ globalThis.Playground = {};
   });
 
   const startOf = (schema, field, known) => {
-    const value = known[field.name];
-    if (value !== undefined) return String(value);
+    if (Object.hasOwn(known, field.name)) return String(known[field.name]);
     return field.isRequired && !GIVEN.has(field.name) ? String(schema.const ?? schema.examples?.[0] ?? '') : '';
   };
 

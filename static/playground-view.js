@@ -2,6 +2,7 @@
 {
   const { make } = Playground;
   const TOKENS = new Set(['accessToken', 'refreshToken', 'registrationToken']);
+  const LONG = 50_000;
   const PART = /("(?:\\.|[^"\\])*")(\s*:)?|\b(true|false|null)\b|(-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?)/g;
 
   const short = (token) => (token.length > 16 ? `${token.slice(0, 10)}…${token.slice(-4)}` : token);
@@ -12,8 +13,9 @@
     return number ? 'c-mi' : 'c-s2';
   };
 
-  // JSON in colours, piece by piece.
+  // JSON in colours, piece by piece. Long ones have too many pieces.
   const coloured = (text) => {
+    if (text.length > LONG) return [text];
     const pieces = [];
     let end = 0;
     for (const match of text.matchAll(PART)) {
@@ -44,7 +46,7 @@
     const say = (text) => { find('live').textContent = text; };
     const fill = (text, values) => text.replace(/{(\w+)}/g, (_sign, name) => values[name]);
 
-    const clear = () => [requestPlace, answerPlace, mailPlace].forEach((place) => place.replaceChildren());
+    const clear = () => [requestPlace, answerPlace, mailPlace, find('live')].forEach((place) => place.replaceChildren());
 
     const bad = (text) => {
       const icon = root.querySelector('[data-warning] .icon').cloneNode(true);

@@ -14,12 +14,14 @@
 
   const KEPT = ['email', 'phoneNumber', 'challengeId', 'code', 'accessToken', 'refreshToken', 'registrationToken'];
   const LEAVING = ['logout', 'logoutAll', 'deleteMe'];
+  // What a page can show of an answer without standing still: characters, levels, and how long it waits.
+  const [MOST, DEEPEST, PATIENCE_MS] = [100_000, 16, 60_000];
   let byId = {};
   let form;
   let known = {};
   let isBusy = false;
   let atServer = new AbortController();
-  let atOperation = new AbortController();
+  let atCall = new AbortController();
 
   const pause = (ms) => new Promise((done) => { setTimeout(done, ms); });
   const server = () => servers.selectedOptions[0];
@@ -44,10 +46,14 @@
     make('span', { class: `method is-${method.toLowerCase()}` }, method), make('code', {}, `${base}${path}`),
   ];
 
-  const showOperation = () => {
-    atOperation.abort();
-    atOperation = new AbortController();
+  const beginCall = () => {
+    atCall.abort();
+    atCall = new AbortController();
     view.clear();
+  };
+
+  const showOperation = () => {
+    beginCall();
     find('path').replaceChildren(...pathOf(operation()));
     form.show(operation(), known);
     warn();
@@ -57,6 +63,7 @@
     atServer.abort();
     atServer = new AbortController();
     known = {};
+    find('confirm').close();
     showOperation();
   };
 
@@ -70,7 +77,8 @@
 
   const valueOf = (expression, answer) => {
     const [, pointer] = String(expression).split('$response.body#');
-    return pointer === undefined ? expression : pointed(answer.json, pointer) ?? undefined;
+    const value = pointer === undefined ? expression : pointed(answer.json, pointer);
+    return typeof value === 'string' ? value : undefined;
   };
 
   const valuesOf = (link, answer) => Object.fromEntries(
@@ -98,17 +106,35 @@
       const value = data[name] ?? (['email', 'phoneNumber'].includes(name) ? call.body?.[name] : undefined);
       if (typeof value === 'string') known[name] = value;
     });
-    const session = data.sessions?.find?.((one) => !one.isCurrent) ?? data.sessions?.[0];
+    const sessions = Array.isArray(data.sessions) ? data.sessions.filter((one) => typeof one?.id === 'string') : [];
+    const session = sessions.find((one) => !one.isCurrent) ?? sessions[0];
     if (session) known.session_id = session.id;
     if (LEAVING.includes(call.operation.operationId)) ['accessToken', 'refreshToken'].forEach((name) => delete known[name]);
   };
 
+  const isDeep = (value, levels = DEEPEST) => levels === 0
+    || Object.values(value).some((one) => one && typeof one === 'object' && isDeep(one, levels - 1));
+
   const parsed = (text) => {
     try {
-      return JSON.parse(text);
+      const value = JSON.parse(text);
+      return isDeep([value]) ? undefined : value;
     } catch {
       return undefined;
     }
+  };
+
+  // The beginning of an answer; what is too long to be shown is not read either.
+  const textOf = async ({ body }) => {
+    const reader = body?.pipeThrough(new TextDecoderStream()).getReader();
+    let text = '';
+    while (reader && text.length <= MOST) {
+      const { done, value } = await reader.read();
+      if (done) return text;
+      text += value;
+    }
+    reader?.cancel().catch(() => {});
+    return text && `${text.slice(0, MOST)} …`;
   };
 
   const fetched = async (request) => {
@@ -119,9 +145,10 @@
       body: request.body && JSON.stringify(request.body),
       credentials: 'omit',
       cache: 'no-store',
+      redirect: 'error',
       signal: atServer.signal,
     });
-    const text = await response.text();
+    const text = await textOf(response);
     const { status, ok, headers } = response;
     const ms = Math.round(performance.now() - start);
     const reason = headers.get('X-Error-Code') ?? (ok ? request.operation.responses[status]?.description : undefined) ?? '';
@@ -132,10 +159,11 @@
     .then((response) => response.json()).then((found) => found.letters, () => []);
 
   const showLetter = async (destination, seen, next) => {
-    const { signal } = atOperation;
+    const { signal } = atCall;
     view.showWaiting();
     for (let second = 0; second <= 10; second += 1) {
-      const letter = (await letters()).find((one) => one.to === destination && !seen.has(one.id));
+      const fresh = (await letters()).filter((one) => one.to === destination && !seen.has(one.id));
+      const letter = fresh.find((one) => one.code) ?? fresh[0];
       if (signal.aborted) return;
       if (letter) {
         view.showLetter(letter, next && ((code) => go(next.link.operationId, { ...next.values, code })));
@@ -153,20 +181,23 @@
   const perform = async (call) => {
     const body = call.body && { 'Content-Type': 'application/json' };
     const request = { ...call, url: `${addressOf(server())}${call.path}`, headers: { ...call.headers, ...body } };
-    const { signal } = atServer;
+    beginCall();
+    view.say(words.sending);
+    const [here, shown] = [atServer.signal, atCall.signal];
     const isWatched = root.dataset.letters && 'this' in server().dataset && sendsCode(call.operation);
     const seen = new Set(isWatched ? (await letters()).map((letter) => letter.id) : []);
-    if (signal.aborted) return;
-    view.clear();
+    if (shown.aborted) return;
     view.showRequest(request);
-    const answer = await fetched(request).catch(() => undefined);
+    const answer = await Promise.race([fetched(request), pause(PATIENCE_MS)]).catch(() => undefined);
     // Another server was chosen meanwhile: it learns nothing of this one's answer.
-    if (signal.aborted) return;
+    if (here.aborted) return;
+    if (answer) remember(call, answer);
+    // Another operation was chosen: the answer would stand below a call that it is not of.
+    if (shown.aborted) return;
     if (!answer) {
       view.showFailure();
       return;
     }
-    remember(call, answer);
     const next = nextOf(call.operation, answer);
     view.showAnswer(answer, next, go);
     const { email, phoneNumber } = answer.json?.data ?? {};
@@ -189,7 +220,6 @@
       const call = form.read();
       if (!call || (isDangerous() && !(await confirmed(call)))) return;
       sendButton.setAttribute('aria-busy', 'true');
-      view.say(words.sending);
       await perform(call);
     } finally {
       isBusy = false;
@@ -217,6 +247,10 @@
     find('form').addEventListener('submit', (event) => {
       event.preventDefault();
       send();
+    });
+    // The second half of a double click on "Send" is no answer to the question that came up below the pointer.
+    find('confirm').addEventListener('click', (event) => {
+      if (event.detail > 1) event.preventDefault();
     });
     // Browsers may keep a page they leave, to come back to it: it is kept empty.
     addEventListener('pagehide', forget);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from functools import cache
 from html import unescape
@@ -233,3 +234,19 @@ def test_an_api_refusal_is_in_the_callers_language(
     assert said(Accept_Language="tr") == (turkish()[english].string, reason)
     path += "?lang=tr"
     assert said(Accept_Language="en", Cookie="lang=tr; portal-lang=tr; portal-language=tr") == (english, reason)
+
+
+def marked() -> set[str]:
+    """The texts that the code marks, also where extraction does not look: within f-strings."""
+    found: set[str] = set()
+    for path in (ROOT / "auth_portal").rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in ("_", "gettext"):
+                found |= {str(one.value) for one in node.args if isinstance(one, ast.Constant)}
+    return found
+
+
+def test_every_text_that_the_code_marks_is_in_the_catalogue() -> None:
+    with TURKISH.open("rb") as file:
+        known = {message.id for message in read_po(file)}
+    assert marked() - known == set()

@@ -194,6 +194,10 @@ def test_what_is_searched_for_is_only_text(client: FlaskClient, wanted: str) -> 
     assert len(answer.data) < 40_000
 
 
+def test_blanks_are_no_search(client: FlaskClient) -> None:
+    assert "Type what you are looking for" in client.get("/docs/search?lang=en&q=+++").text
+
+
 @pytest.mark.parametrize(
     "path",
     [

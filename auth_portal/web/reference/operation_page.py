@@ -77,7 +77,9 @@ def _answers(operation: Mapping[str, Any], schemas: Mapping[str, Schema]) -> Ite
             lines.append(answer["description"] + "\n")
             extra = [name for name in answer["headers"] if name not in ("X-Error-Code", "X-Request-Id")]
             if extra:
-                lines.append(f"{gettext(_('Headers'))}: {', '.join(f'`{name}`' for name in extra)}.\n")
+                # Not within the f-string: the catalogue's texts are not found there.
+                word = gettext(_("Headers"))
+                lines.append(f"{word}: {', '.join(f'`{name}`' for name in extra)}.\n")
         lines += [
             f"```json\n{json.dumps(example['value'], indent=2, ensure_ascii=False)}\n```\n"
             for example in content["examples"].values()

@@ -85,7 +85,7 @@ def playground() -> str:
 @blueprint.get("/docs/search")
 def search() -> str:
     """The pages in which all words occur."""
-    wanted = request.args.get("q", "")[: searching.LONGEST]
+    wanted = request.args.get("q", "")[: searching.LONGEST].strip()
     hits = searching.search(reference().index(_locale()), wanted)
     return _show("docs/search.html", page=None, wanted=wanted, hits=hits)
 
@@ -125,7 +125,7 @@ def _contents() -> str:
         lines += [f"- [{one.title}]({_base()}/{one.slug}.md): {without_links(one.summary)}" for one in pages]
         lines.append("")
     lines += [
-        f"## {gettext(_('For programs'))}\n",
+        "## " + gettext(_("For programs")) + "\n",
         f"- [OpenAPI 3.1]({services().settings.public_url}/openapi.json)",
         f"- [TypeScript]({_base()}/types.d.ts)",
     ]
