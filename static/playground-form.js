@@ -159,6 +159,9 @@ globalThis.Playground = {};
 
     const valuesOf = (where) => gathered(fields.filter((field) => field.where === where)) ?? {};
 
+    // Letters and refusals are in the language of the page, unless the person names another.
+    const usual = { Accept: 'application/json', 'Accept-Language': document.documentElement.lang };
+
     // The call as it is to be sent; nothing while a part of its address is missing, where the person then is.
     const read = () => {
       const missing = fields.find((field) => field.where === 'path' && !field.read());
@@ -174,7 +177,7 @@ globalThis.Playground = {};
       return {
         operation: shown,
         path: query ? `${path}?${query}` : path,
-        headers: { Accept: 'application/json', ...valuesOf('header'), ...(token && { Authorization: `Bearer ${token}` }) },
+        headers: { ...usual, ...valuesOf('header'), ...(token && { Authorization: `Bearer ${token}` }) },
         body: shown.requestBody && valuesOf('body'),
       };
     };

@@ -5,10 +5,9 @@ from __future__ import annotations
 import itertools
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.filling import SEATS, TEAM, declared
@@ -36,15 +35,22 @@ class Portals:
     """The address of a portal for development that does not run."""
 
 
-@contextmanager
-def playing(folder: Path) -> Iterator[Portals]:
-    """Two portals that run."""
+@pytest.fixture(scope="module")
+def portals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portals]:
+    """A development portal, and others that its playground knows."""
+    folder = tmp_path_factory.mktemp("docs")
     first = development_portal(folder / "first.db", **declared(SEATS, TEAM))
     production = development_portal(folder / "production.db", allowed_origins=first.url)
     away = f"http://127.0.0.1:{free_port()}"
     first.env["AUTH_PORTAL_API_SERVERS"] = f"production={production.url},development={away}"
     with first, production:
         yield Portals(first, production, away)
+
+
+@pytest.fixture(scope="module")
+def portal(portals: Portals) -> PortalProcess:
+    """Whose pages are read."""
+    return portals.first
 
 
 def new_email() -> str:

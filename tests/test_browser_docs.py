@@ -3,31 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, Route, expect
 
 from tests.conftest import Visit
-from tests.playing import WARNING, Panel, Portals, new_email, playing
+from tests.playing import WARNING, Panel, Portals, new_email, portal, portals
 from tests.support.chromium import Visitor
 from tests.support.portal import PortalProcess
 
+__all__ = ["portal", "portals"]
+
 LOCALES = pytest.mark.parametrize("locale", ["tr-TR", "en-US"])
 SEND = "/api/v1/auth/send-otp-email"
-
-
-@pytest.fixture(scope="module")
-def portals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portals]:
-    """A development portal, and another that its playground knows as Production."""
-    with playing(tmp_path_factory.mktemp("docs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def portal(portals: Portals) -> PortalProcess:
-    """Whose pages are read."""
-    return portals.first
 
 
 def opened(visitor: Visitor, path: str = "/docs/playground") -> Panel:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,25 +10,14 @@ from playwright.sync_api import Route, expect
 
 from tests.conftest import Visit
 from tests.filling import declared
-from tests.playing import Panel, Portals, new_email, playing
+from tests.playing import Panel, Portals, new_email, portal, portals
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess, development_portal
+from tests.support.portal import development_portal
+
+__all__ = ["portal", "portals"]
 
 SEND = "/api/v1/auth/send-otp-email"
 DEEP = "[0, " * 5_000 + "0" + "]" * 5_000
-
-
-@pytest.fixture(scope="module")
-def portals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portals]:
-    """A development portal, and others that its playground knows."""
-    with playing(tmp_path_factory.mktemp("docs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def portal(portals: Portals) -> PortalProcess:
-    """Whose pages are read."""
-    return portals.first
 
 
 def opened(visitor: Visitor) -> Panel:

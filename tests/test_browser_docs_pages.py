@@ -8,26 +8,14 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.conftest import Visit, unavailable
-from tests.playing import Panel, Portals, new_email, playing
+from tests.playing import Panel, Portals, new_email, portal, portals
 from tests.support.axe import LIBRARY, faults_of
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess
+
+__all__ = ["portal", "portals"]
 
 LOCALES = pytest.mark.parametrize("locale", ["tr-TR", "en-US"])
 SMALL = {"viewport": {"width": 320, "height": 640}}
-
-
-@pytest.fixture(scope="module")
-def portals(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Portals]:
-    """A development portal, and others that its playground knows."""
-    with playing(tmp_path_factory.mktemp("docs")) as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def portal(portals: Portals) -> PortalProcess:
-    """Whose pages are read."""
-    return portals.first
 
 
 def addresses(page: Page) -> list[str]:

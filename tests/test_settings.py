@@ -12,6 +12,15 @@ from auth_portal.settings import LOCALES, Settings, SettingsError, load_settings
 from auth_portal.settings.environment import SECRET_FIELDS
 from tests.conftest import environment
 
+WRONG_SERVERS = (
+    "https://login.example.com",
+    "staging=https://login.example.com",
+    "production=http://login.example.com",
+    "production=https://login.example.com/path",
+    "production=https://login.example.com; script-src *",
+    "development=http://[::1]:8000",
+)
+
 
 @pytest.fixture
 def good(tmp_path: Path) -> dict[str, str]:
@@ -132,12 +141,7 @@ def test_a_word_that_is_no_environment_is_refused(good: dict[str, str], env: str
         ("access_token_ttl", "2h"),
         ("trusted_proxies", "-1"),
         *(("allowed_origins", origin) for origin in ("https://app.example/path", "*", "null")),
-        ("api_servers", "https://login.example.com"),
-        ("api_servers", "staging=https://login.example.com"),
-        ("api_servers", "production=http://login.example.com"),
-        ("api_servers", "production=https://login.example.com/path"),
-        ("api_servers", "production=https://login.example.com; script-src *"),
-        ("api_servers", "development=http://[::1]:8000"),
+        *(("api_servers", servers) for servers in WRONG_SERVERS),
         ("default_locale", "xx"),
         ("brand_name", "a\x07b"),
         ("terms_url", "javascript:alert(1)"),

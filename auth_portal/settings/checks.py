@@ -158,6 +158,8 @@ def _check_web(settings: Settings) -> list[str]:
         for server in settings.api_servers
         if not _is_server(server)
     ]
+    if settings.public_url in (server.partition("=")[2] for server in settings.api_servers):
+        faults.append("API_SERVERS names this portal, which the playground offers as what it is")
     for network in settings.private_client_networks:
         if not _is_network(network):
             faults.append(f"PRIVATE_CLIENT_NETWORKS: {network!r} is not a network such as 10.20.0.0/16")

@@ -9,7 +9,6 @@ from auth_portal.web.reference.content import Page
 from auth_portal.web.reference.rendering import headings_of, plain_text
 
 LONGEST = 100
-MOST = 20
 _AROUND = 70
 _EXACT = 1_000
 
@@ -44,7 +43,7 @@ def _entry(page: Page) -> Entry:
 
 
 def search(entries: Sequence[Entry], wanted: str) -> list[Hit]:
-    """The best pages first, at most MOST."""
+    """The pages that have all words, the best first."""
     words = fold(wanted[:LONGEST]).split()
     # A single letter is in every text; it counts only where nothing else is sought.
     words = [word for word in words if len(word) > 1] or words
@@ -52,7 +51,7 @@ def search(entries: Sequence[Entry], wanted: str) -> list[Hit]:
         return []
     scored = [(_score(entry, words), -number, entry) for number, entry in enumerate(entries)]
     found = sorted((one for one in scored if one[0]), reverse=True, key=lambda one: one[:2])
-    return [Hit(entry.page, _excerpt(entry, words[0])) for _score, _number, entry in found[:MOST]]
+    return [Hit(entry.page, _excerpt(entry, words[0])) for _score, _number, entry in found]
 
 
 def _score(entry: Entry, words: Sequence[str]) -> int:
