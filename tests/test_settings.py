@@ -12,14 +12,9 @@ from auth_portal.settings import LOCALES, Settings, SettingsError, load_settings
 from auth_portal.settings.environment import SECRET_FIELDS
 from tests.conftest import environment
 
-WRONG_SERVERS = (
-    "https://login.example.com",
-    "staging=https://login.example.com",
-    "production=http://login.example.com",
-    "production=https://login.example.com/path",
-    "production=https://login.example.com; script-src *",
-    "development=http://[::1]:8000",
-)
+_SITE = "https://login.example.com"
+WRONG_SERVERS = [_SITE, f"staging={_SITE}", f"production={_SITE}/path", f"production={_SITE}; script-src *"]
+WRONG_SERVERS += ["production=http://login.example.com", "development=http://[::1]:8000"]
 
 
 @pytest.fixture
