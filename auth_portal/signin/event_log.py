@@ -19,7 +19,7 @@ PAGE = 50
 """Events of a page."""
 POSITION_PATTERN = r"^([0-9]{1,17})\.([0-9a-f]{32})$"
 """What a position looks like as text."""
-_POSITION = re.compile(POSITION_PATTERN.strip("^$"), re.ASCII)
+_POSITION = re.compile(POSITION_PATTERN, re.ASCII)
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
 

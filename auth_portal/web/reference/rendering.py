@@ -46,8 +46,8 @@ def slugs_of(markdown: str) -> list[str]:
     """The ids of a document's headings, in their order; the second of a name gets a number."""
     seen: dict[str, int] = {}
     slugs = []
-    for heading in _headings(_MARKDOWN.parse(markdown)):
-        slug = slug_of(_plain(heading))
+    for heading in headings_of(markdown):
+        slug = slug_of(heading)
         count = seen.get(slug, 0)
         seen[slug] = count + 1
         slugs.append(f"{slug}-{count}" if count else slug)
@@ -118,22 +118,19 @@ def leading_to(known: Container[str], folder: str, base: str, suffix: str = "") 
 
 def outline(markdown: str, slugs: Sequence[str]) -> list[tuple[str, str]]:
     """Ids and words of the document's main headings."""
-    found = zip(_headings(_MARKDOWN.parse(markdown), levels=("h2", "h3", "h4")), slugs, strict=False)
-    return [(slug, _plain(inline)) for inline, slug in found if inline.meta.get("level") == "h2"]
+    found = zip(_headings(markdown), slugs, strict=False)
+    return [(slug, words) for (level, words), slug in found if level == "h2"]
 
 
 def headings_of(markdown: str) -> list[str]:
     """The words of all headings."""
-    return [_plain(heading) for heading in _headings(_MARKDOWN.parse(markdown))]
+    return [words for _level, words in _headings(markdown)]
 
 
-def _headings(tokens: Sequence[Token], levels: Iterable[str] = ("h1", "h2", "h3", "h4")) -> list[Token]:
-    found = []
-    for opening, inline in pairwise(tokens):
-        if opening.type == "heading_open" and opening.tag in levels:
-            inline.meta["level"] = opening.tag
-            found.append(inline)
-    return found
+def _headings(markdown: str) -> list[tuple[str, str]]:
+    """All headings: the level of each, and its words."""
+    around = pairwise(_MARKDOWN.parse(markdown))
+    return [(opening.tag, _plain(inline)) for opening, inline in around if opening.type == "heading_open"]
 
 
 def _plain(inline: Token) -> str:
