@@ -19,6 +19,7 @@ from auth_portal.oidc.client_keys import FILE_SIZE
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.offers import AUTH_METHODS, ID_TOKEN_ALGORITHMS, SECRET_METHODS
 from auth_portal.oidc.registration import Checked, Registration, RegistrationRefused
+from auth_portal.settings import LOCALES
 from auth_portal.web.envelope import wire_time
 from auth_portal.web.services import Services
 
@@ -77,6 +78,7 @@ _OPTIONS = [
     click.option("--homepage", metavar="URI", help="The app's own page."),
     click.option("--logo", callback=_read, metavar="FILE", help="PNG, JPEG, WebP or SVG, up to 64 KiB."),
     click.option("--color", metavar="#RRGGBB", help="The app's colour."),
+    click.option("--locale", type=click.Choice(LOCALES), help="The language of its sign-ins."),
     click.option("--site", metavar="ORIGIN", help="A site that forward-auth guards."),
     _many("--allow", "allow", "PATTERN", "Who may use it: an address or *@domain; without it everybody."),
     _many("--public-path", "public_paths", "PATH", "What forward-auth leaves open of the site, and all below it."),
@@ -252,6 +254,7 @@ def _metadata(found: Client) -> dict[str, Any]:
         "client_uri": found.homepage,
         "has_logo": found.has_logo,
         "color": found.color,
+        "locale": found.locale,
         "site": found.site,
         "allow": list(found.access.allow),
         "public_paths": list(found.access.public_paths),

@@ -49,6 +49,7 @@ class Client(Model):
     logo: Mapped[bytes | None] = mapped_column(LargeBinary)
     logo_type: Mapped[str | None] = mapped_column(String(32))
     color: Mapped[str | None] = mapped_column(String(7))
+    locale: Mapped[str | None] = mapped_column(String(8))
     site: Mapped[str | None] = mapped_column(String(255), unique=True)
     access: Mapped[Any] = mapped_column(JSON)
     created_at: Mapped[datetime] = mapped_column(UTCDateTime)

@@ -75,6 +75,7 @@ class Client(ClientMixin):  # type: ignore[misc]
     homepage: str | None = None
     has_logo: bool = False
     color: str | None = None
+    locale: str | None = None
     site: str | None = None
     access: Access = Access()
     created_at: datetime | None = None
@@ -283,6 +284,7 @@ def _client(row: AnyRow) -> Client:
         homepage=row.homepage,
         has_logo=row.logo_type is not None,
         color=row.color,
+        locale=row.locale,
         site=row.site,
         access=Access(tuple(row.access.get("allow", ())), tuple(row.access.get("public_paths", ()))),
         created_at=row.created_at,

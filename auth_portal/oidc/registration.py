@@ -80,6 +80,7 @@ class Registration:
     homepage: str | None = None
     logo: bytes | None = None
     color: str | None = None
+    locale: str | None = None
     site: str | None = None
     allow: tuple[str, ...] = ()
     public_paths: tuple[str, ...] = ()
@@ -146,6 +147,7 @@ class Registration:
             "access_token_ttl": _seconds(self.access_token_ttl, 30, _LONGEST_ACCESS_S),
             "refresh_token_ttl": _seconds(self.refresh_token_ttl, 60, 400 * 86_400),
             "color": self.color and self.color.lower(),
+            "locale": self.locale or None,
             "access": {
                 "allow": list(_unique(map(allowed_people, self.allow))),
                 "public_paths": list(self.public_paths),

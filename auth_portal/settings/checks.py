@@ -12,7 +12,6 @@ from phonenumbers import SUPPORTED_REGIONS
 
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.derived import Settings
-from auth_portal.settings.fields import LOCALES
 from auth_portal.settings.gateway import MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import read_fields
 
@@ -141,7 +140,7 @@ def _check_budgets(settings: Settings) -> list[str]:
 
 
 def _check_registration(settings: Settings) -> list[str]:
-    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, LOCALES)[1]]
+    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, settings.default_locale)[1]]
     if has_control(settings.terms_version):
         faults.append("TERMS_VERSION has a control character")
     return faults

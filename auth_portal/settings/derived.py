@@ -7,7 +7,7 @@ from dataclasses import replace
 from urllib.parse import urlsplit
 
 from auth_portal.settings.budget import LONG_CODE_LENGTH, PROFILES, Rung, ladder, parse_rung, yearly_bound
-from auth_portal.settings.fields import LOCALES, Fields
+from auth_portal.settings.fields import Fields
 from auth_portal.settings.registration_fields import RegistrationField, read_fields
 
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
@@ -58,7 +58,7 @@ class Settings(Fields):
     @property
     def own_fields(self) -> tuple[RegistrationField, ...]:
         """The fields of ``REGISTRATION_FIELDS``, in their order."""
-        return read_fields(self.registration_fields, LOCALES)[0]
+        return read_fields(self.registration_fields, self.default_locale)[0]
 
     @property
     def yearly_target(self) -> float:

@@ -14,7 +14,8 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from auth_portal.marks import _
 from auth_portal.settings.budget import SITE_BUDGETS
 
-LOCALES = ("tr", "en")
+LOCALES = ("tr", "en", "de", "fr", "es", "ar")
+"""What pages, letters, text messages and the API speak. A catalogue each; see docs/languages.md for one more."""
 
 _DURATION = re.compile(r"(\d{1,8})\s*([smhd]?)", re.ASCII)
 _UNIT = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -221,8 +222,20 @@ class Fields(BaseModel):
             "comma-separated: `10.20.0.0/16,fd12:3456::/32`."
         ),
     )
-    default_locale: Literal["tr", "en"] = Field("tr", description=_("Language where nobody asked for one."))
+    default_locale: Literal["tr", "en", "de", "fr", "es", "ar"] = Field("tr", description=_("Language where nobody asked for one."))
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description=_("Name on pages and letters."))
+    brand_logo: str = Field(
+        "", description=_("A picture beside the name, square: a PNG, JPEG, WebP or SVG file of up to 64 KiB.")
+    )
+    brand_color: str = Field(
+        "",
+        pattern=r"^(#[0-9A-Fa-f]{6})?$",
+        description=_("Colour of buttons and links, `#rrggbb`; made darker or lighter until it can be read."),
+    )
+    code_in_subject: bool = Field(
+        False,
+        description=_("Whether the code is in the subject of its letter. Lock screens and lists of letters show it."),
+    )
     terms_url: str = Field("", description=_("Terms of use, linked from pages and registration."))
     terms_version: str = Field(
         "",

@@ -43,10 +43,15 @@ class RegistrationField:
     choices: Mapping[str, Texts]
     longest: int
     claim: str
+    fallback: str
 
     def label(self, locale: str) -> str:
-        """What people read, in a language of ours."""
-        return self.labels[locale]
+        """What people read, in this language or else the portal's first."""
+        return self.labels.get(locale) or self.labels[self.fallback]
+
+    def words(self, choice: str, locale: str) -> str:
+        """A choice as people read it, in this language or else the portal's first."""
+        return self.choices[choice].get(locale) or self.choices[choice][self.fallback]
 
 
 _Text = Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")]
@@ -68,13 +73,14 @@ class _Declared(BaseModel):
     max_length: Annotated[int, Field(ge=1, le=1_000)] | None = None
     claim: _Claim | None = None
 
-    def faults(self, locales: tuple[str, ...]) -> Iterator[str]:
+    def faults(self, locale: str) -> Iterator[str]:
         """What is wrong with it by our rules. Members that are malformed are not there."""
         texts = {f"choice {value}": words for value, words in self.choices.items()}
         if "label" in self.model_fields_set:
             texts["label"] = self.label
         for what, words in texts.items():
-            yield from (f"{what} has no text for {locale!r}" for locale in locales if locale not in words)
+            if locale not in words:
+                yield f"{what} has no text for {locale!r}, the portal's language"
         if "type" in self.model_fields_set:
             if (self.type == "choice") != bool(self.choices):
                 yield "choices belong to the type 'choice', which needs some"
@@ -86,7 +92,7 @@ class _Declared(BaseModel):
         elif is_reserved(name):
             yield f"the name {name!r} means something else already"
 
-    def frozen(self) -> RegistrationField:
+    def frozen(self, locale: str) -> RegistrationField:
         """As the portal uses it."""
         return RegistrationField(
             name=self.name,
@@ -96,14 +102,15 @@ class _Declared(BaseModel):
             choices=MappingProxyType({value: MappingProxyType(words) for value, words in self.choices.items()}),
             longest=self.max_length or _LENGTHS.get(self.type, 0),
             claim=self.claim or self.name,
+            fallback=locale,
         )
 
 
 @lru_cache(maxsize=16)
-def read_fields(text: str, locales: tuple[str, ...]) -> tuple[tuple[RegistrationField, ...], tuple[str, ...]]:
+def read_fields(text: str, locale: str) -> tuple[tuple[RegistrationField, ...], tuple[str, ...]]:
     """The fields that a JSON text declares, and every fault. Where there is one, the fields are not to be used.
 
-    ``locales``: the languages in which each of them must have a label.
+    ``locale``: the portal's language, which every label must have. Where another one is missing, this one is shown.
     """
     if not text:
         return (), ()
@@ -122,8 +129,8 @@ def read_fields(text: str, locales: tuple[str, ...]) -> tuple[tuple[Registration
             faults += [f"field {number}: {_say(fault)}" for fault in error.errors()]
             declared = _rest(entry, error)
         else:
-            found.append(declared.frozen())
-        faults += [f"field {number}: {fault}" for fault in declared.faults(locales)]
+            found.append(declared.frozen(locale))
+        faults += [f"field {number}: {fault}" for fault in declared.faults(locale)]
     if sum(field.longest for field in found) > _MOST_CHARACTERS:
         faults.append(
             f"the values may have more than {_MOST_CHARACTERS:,} characters together: give less as maxLength"

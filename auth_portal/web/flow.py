@@ -89,7 +89,7 @@ def enter_flow(pending: Pending) -> Flow:
     g.flow = flow
     g.form_targets = client.origins
     wishes = (tag.partition("-")[0].lower() for tag in flow.request.ui_locales)
-    g.ui_locale = next((wish for wish in wishes if wish in LOCALES), None)
+    g.ui_locale = next((wish for wish in wishes if wish in LOCALES), client.locale)
     return flow
 
 

@@ -29,7 +29,7 @@ def _words(field: RegistrationField, value: Any) -> str:
     if field.type == "boolean" and isinstance(value, bool):
         return str(gettext("Yes")) if value else str(gettext("No"))
     if field.type == "choice" and value in field.choices:
-        return field.choices[value][str(get_locale())]
+        return field.words(value, str(get_locale()))
     if field.type == "date":
         try:
             return str(format_date(date.fromisoformat(value), "long"))
