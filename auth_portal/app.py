@@ -15,6 +15,7 @@ from auth_portal.web.api import auth
 from auth_portal.web.api import leaving as api_leaving
 from auth_portal.web.api import sessions as api_sessions
 from auth_portal.web.assets import init_assets
+from auth_portal.web.brand import init_brand
 from auth_portal.web.i18n import init_i18n
 from auth_portal.web.logging import configure_logging, init_logging
 from auth_portal.web.metrics import init_metrics
@@ -120,11 +121,11 @@ def _register_doors(app: Flask) -> None:
     others = (authorize.pages, logout.pages, operations.blueprint, reference_views.blueprint)
     for blueprint in (*API_DOORS, *PROTOCOL_DOORS, *PAGES, *others):
         app.register_blueprint(blueprint)
+    init_brand(app, settings)
     init_reference(app, settings)
     if services.mailbox is not None:
         app.register_blueprint(mailbox.blueprint)
     app.jinja_env.globals |= {
-        "brand_name": settings.brand_name,
         "terms_url": settings.terms_url or None,
         "privacy_url": settings.privacy_url or None,
         "support_email": settings.support_email or None,

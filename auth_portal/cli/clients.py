@@ -15,11 +15,11 @@ import click
 from sqlalchemy.exc import IntegrityError
 
 from auth_portal.cli.context import Command, json_option, load_services, show
-from auth_portal.oidc.client_keys import FILE_SIZE
 from auth_portal.oidc.clients import Client
 from auth_portal.oidc.offers import AUTH_METHODS, ID_TOKEN_ALGORITHMS, SECRET_METHODS
 from auth_portal.oidc.registration import Checked, Registration, RegistrationRefused
 from auth_portal.settings import LOCALES
+from auth_portal.settings.pictures import FILE_SIZE
 from auth_portal.web.envelope import wire_time
 from auth_portal.web.services import Services
 

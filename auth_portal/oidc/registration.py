@@ -16,11 +16,11 @@ from pydantic import TypeAdapter, ValidationError
 from auth_portal.oidc.addresses import MAX_NAME, allowed_people, sector_of, web_origin, web_origins, wrong_with
 from auth_portal.oidc.client_keys import MAX_ITEMS, public_keys
 from auth_portal.oidc.clients import Client
-from auth_portal.oidc.logos import picture_type
 from auth_portal.oidc.offers import AUTH_METHODS, DEVICE_GRANT, GRANT_TYPES, ID_TOKEN_ALGORITHMS, SECRET_METHODS
 from auth_portal.oidc.subjects import STANDARD_SCOPES
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN
 from auth_portal.settings.fields import Duration
+from auth_portal.settings.pictures import picture_type
 from auth_portal.signin.registration import NAME_LENGTH
 from auth_portal.signin.texts import is_printable
 

@@ -18,7 +18,7 @@ from auth_portal.settings.budget import (
 from auth_portal.settings.checks import MAIL_SCHEMES, has_control, is_loopback
 from auth_portal.settings.derived import Settings
 from auth_portal.settings.environment import PREFIX, ROOT, SettingsError, load_settings, unknown_names
-from auth_portal.settings.fields import LOCALES
+from auth_portal.settings.fields import GUIDE_LOCALES, LOCALES
 from auth_portal.settings.gateway import Gateway, MalformedGateway, parse_gateway
 from auth_portal.settings.registration_fields import RegistrationField
 from auth_portal.settings.relay import Relay, parse_relay
@@ -26,6 +26,7 @@ from auth_portal.settings.relay import Relay, parse_relay
 __all__ = [
     "DEVICE_BUDGET",
     "DEVICE_WINDOW",
+    "GUIDE_LOCALES",
     "LOCALES",
     "LONG_CODE_LENGTH",
     "MAIL_SCHEMES",

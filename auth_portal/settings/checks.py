@@ -13,6 +13,7 @@ from phonenumbers import SUPPORTED_REGIONS
 from auth_portal.settings.budget import STRICT_LENGTH, parse_rung, yearly_bound_with_spare
 from auth_portal.settings.derived import Settings
 from auth_portal.settings.gateway import MalformedGateway, parse_gateway
+from auth_portal.settings.pictures import picture_of
 from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
@@ -34,6 +35,7 @@ def find_faults(settings: Settings) -> list[str]:
         _check_registration,
         _check_web,
         _check_places,
+        _check_brand_logo,
     )
     return [fault for check in checks for fault in check(settings)]
 
@@ -140,7 +142,8 @@ def _check_budgets(settings: Settings) -> list[str]:
 
 
 def _check_registration(settings: Settings) -> list[str]:
-    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in read_fields(settings.registration_fields, settings.default_locale)[1]]
+    wrong = read_fields(settings.registration_fields, settings.default_locale)[1]
+    faults = [f"REGISTRATION_FIELDS: {fault}" for fault in wrong]
     if has_control(settings.terms_version):
         faults.append("TERMS_VERSION has a control character")
     return faults
@@ -171,6 +174,18 @@ def _check_web(settings: Settings) -> list[str]:
     if has_control(settings.brand_name):
         faults.append("BRAND_NAME has a control character")
     return faults
+
+
+def _check_brand_logo(settings: Settings) -> list[str]:
+    if not settings.brand_logo:
+        return []
+    try:
+        picture_of(settings.brand_logo)
+    except OSError as error:
+        return [f"BRAND_LOGO cannot be read: {type(error).__name__}"]
+    except ValueError as error:
+        return [f"BRAND_LOGO: {error}"]
+    return []
 
 
 def _check_places(settings: Settings) -> list[str]:

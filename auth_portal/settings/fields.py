@@ -15,7 +15,9 @@ from auth_portal.marks import _
 from auth_portal.settings.budget import SITE_BUDGETS
 
 LOCALES = ("tr", "en", "de", "fr", "es", "ar")
-"""What pages, letters, text messages and the API speak. A catalogue each; see docs/languages.md for one more."""
+"""What pages, letters, text messages and the API speak: a catalogue each."""
+GUIDE_LOCALES = ("tr", "en")
+"""What the documents of docs/ are written in. In other languages their pages are English."""
 
 _DURATION = re.compile(r"(\d{1,8})\s*([smhd]?)", re.ASCII)
 _UNIT = {"": 1, "s": 1, "m": 60, "h": 3_600, "d": 86_400}
@@ -222,7 +224,9 @@ class Fields(BaseModel):
             "comma-separated: `10.20.0.0/16,fd12:3456::/32`."
         ),
     )
-    default_locale: Literal["tr", "en", "de", "fr", "es", "ar"] = Field("tr", description=_("Language where nobody asked for one."))
+    default_locale: Literal["tr", "en", "de", "fr", "es", "ar"] = Field(
+        "tr", description=_("Language where nobody asked for one.")
+    )
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description=_("Name on pages and letters."))
     brand_logo: str = Field(
         "", description=_("A picture beside the name, square: a PNG, JPEG, WebP or SVG file of up to 64 KiB.")

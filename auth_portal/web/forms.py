@@ -23,6 +23,7 @@ class EmailForm(FlaskForm):
     """The address to mail a code to."""
 
     email = StringField()
+    remember = BooleanField()
 
     @property
     def entry(self) -> Field:
@@ -34,6 +35,7 @@ class PhoneForm(FlaskForm):
     """The number to text a code to."""
 
     phone = StringField()
+    remember = BooleanField()
 
     @property
     def entry(self) -> Field:

@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request, url_for
 from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
-from auth_portal.settings import LOCALES
+from auth_portal.settings import GUIDE_LOCALES, LOCALES
 from auth_portal.signin.phones import spell
 from auth_portal.web.cookies import get_cookie, set_cookie
 from auth_portal.web.envelope import is_api
@@ -29,16 +29,26 @@ def init_i18n(app: Flask) -> None:
 
 
 def choose_locale() -> str:
-    """The person's choice (``?lang=``, then its cookie), else the app's wish for this sign-in (OP-19), else the
-    browser's, else the portal's default.
+    """The person's choice on this page (``?lang=``) or in this sign-in, else the app's wish for it (OP-19), else the
+    choice of before, else the browser's, else the portal's default.
 
-    The API goes by its callers' header alone (contract, section 2).
+    The API goes by its callers' header alone (contract, section 2). The reference has the languages of its documents.
     """
-    if not is_api(request.path):
-        for wish in (request.args.get("lang"), get_cookie(COOKIE), g.get("ui_locale")):
-            if wish is not None and wish in LOCALES:
-                return str(wish)
-    return accepted_locale() or services().settings.default_locale
+    wishes = [] if is_api(request.path) else _wishes()
+    chosen = next((wish for wish in wishes if wish in LOCALES), None) or accepted_locale()
+    chosen = chosen or services().settings.default_locale
+    return "en" if _is_guide() and chosen not in GUIDE_LOCALES else chosen
+
+
+def _wishes() -> list[str]:
+    kept, _dot, sign_in = get_cookie(COOKIE).partition(".")
+    # What a person chose on the way to an app outdoes what the app wishes; what they chose long ago does not.
+    is_of_now = "flow" in g and sign_in == g.flow.id
+    return [request.args.get("lang", ""), kept if is_of_now else "", g.get("ui_locale") or "", kept]
+
+
+def _is_guide() -> bool:
+    return request.blueprint == "reference"
 
 
 def accepted_locale() -> str | None:
@@ -64,7 +74,7 @@ def letter_locale(wish: str | None) -> str:
 
 def keep_language(response: Response, locale: str) -> None:
     """Let the browser have its pages in this language from now on."""
-    set_cookie(response, COOKIE, locale, _COOKIE_LIFETIME)
+    set_cookie(response, COOKIE, f"{locale}.{g.flow.id}" if "flow" in g else locale, _COOKIE_LIFETIME)
 
 
 def language_name(code: str) -> str:
@@ -86,7 +96,7 @@ def _template_globals() -> dict[str, object]:
     return {
         "locale": str(locale),
         "text_direction": locale.text_direction,
-        "languages": [(code, language_name(code)) for code in LOCALES],
+        "languages": [(code, language_name(code)) for code in (GUIDE_LOCALES if _is_guide() else LOCALES)],
         "language_url": _language_url,
         "onward": _onward,
     }

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
+from urllib.parse import quote, unquote
 
 from babel import Locale
 from flask import Response, g, make_response, render_template, request
@@ -11,11 +13,15 @@ from flask_babel import get_locale, gettext
 from auth_portal.errors import InvalidInput, TooManyRequests
 from auth_portal.signin.addresses import Destination, parse_email
 from auth_portal.signin.phones import country_code, parse_phone
+from auth_portal.web.cookies import clear_cookie, get_cookie, set_cookie
 from auth_portal.web.errors import refusal_of
 from auth_portal.web.forms import EmailForm, PhoneForm
 from auth_portal.web.refusing import tell_limit
 from auth_portal.web.services import services
 from auth_portal.web.visitor import find_registration, notice_of_before
+
+_REMEMBERED = "address"
+_REMEMBERED_FOR = timedelta(days=365)
 
 
 def form_for(likely: str | None) -> EmailForm | PhoneForm:
@@ -23,8 +29,8 @@ def form_for(likely: str | None) -> EmailForm | PhoneForm:
     choice = request.args.get("by")
     is_number = services().settings.has_sms and _is_number(likely)
     if services().settings.has_sms and (choice == "phone" or (is_number and choice != "email")):
-        return PhoneForm(phone=likely if is_number else None)
-    return EmailForm(email=None if is_number else likely)
+        return PhoneForm(phone=likely if is_number else None, remember=bool(remembered()))
+    return EmailForm(email=None if is_number else likely, remember=bool(remembered()))
 
 
 def posted_form() -> EmailForm | PhoneForm:
@@ -38,6 +44,28 @@ def destination_of(form: EmailForm | PhoneForm) -> Destination:
     if isinstance(form, PhoneForm):
         return parse_phone(typed, services().settings, field="phone")
     return parse_email(typed)
+
+
+def remembered() -> str | None:
+    """The address or number that this browser keeps because its person asked for that."""
+    return unquote(get_cookie(_REMEMBERED)) or None
+
+
+def remember(response: Response, form: EmailForm | PhoneForm, destination: Destination) -> None:
+    """Keep the address in this browser where the box is ticked, and forget it where it was cleared.
+
+    The page with the code has the letter sent again without a word about it.
+    """
+    if form.remember.data:
+        set_cookie(response, _REMEMBERED, quote(destination.value, safe="@+"), _REMEMBERED_FOR)
+    elif "asked" in request.form:
+        forget(response)
+
+
+def forget(response: Response) -> None:
+    """Keep no address in this browser any more."""
+    if get_cookie(_REMEMBERED):
+        clear_cookie(response, _REMEMBERED)
 
 
 def login_page(form: EmailForm | PhoneForm, status: int = 200) -> Response:

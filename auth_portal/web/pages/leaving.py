@@ -12,6 +12,7 @@ from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.envelope import to_json
 from auth_portal.web.flow import find_flow
 from auth_portal.web.forms import ButtonForm, DeletionForm
+from auth_portal.web.pages.asking import forget
 from auth_portal.web.pages.guard import for_recent
 from auth_portal.web.services import services
 from auth_portal.web.visitor import end_browser_session, notice_of_before, this_caller, to
@@ -54,7 +55,9 @@ def request_deletion(session: LiveSession) -> Response:
     erase_at = services().leaving.request(session.user.id, Actor.of(this_caller()))
     services().outbox.later(services().backchannel.deliver_due)
     flash(gettext("It will be erased on %(date)s.", date=format_datetime(erase_at, "d MMMM y HH:mm z")))
-    return end_browser_session(to("pages_leaving.deleted"))
+    response = end_browser_session(to("pages_leaving.deleted"))
+    forget(response)
+    return response
 
 
 @blueprint.get("/deleted")

@@ -28,7 +28,15 @@ from auth_portal.web.errors import refusal_of
 from auth_portal.web.flow import Flow, asking_app, back_to_dispatcher, find_flow, find_flow_of
 from auth_portal.web.forms import CodeForm, show_faults
 from auth_portal.web.i18n import choose_locale
-from auth_portal.web.pages.asking import destination_of, form_for, login_page, no_text_page, posted_form
+from auth_portal.web.pages.asking import (
+    destination_of,
+    form_for,
+    login_page,
+    no_text_page,
+    posted_form,
+    remember,
+    remembered,
+)
 from auth_portal.web.pages.coding import code_page
 from auth_portal.web.pages.pressure import pressure_page
 from auth_portal.web.services import services
@@ -108,6 +116,7 @@ def send_code() -> Response:
             flash(gettext("Sent again. It is the same code, so an earlier letter is still good."))
     response = to("pages.code", flow)
     keep_browser(response, secret)
+    remember(response, form, destination)
     return response
 
 
@@ -188,11 +197,11 @@ def _note_challenge(flow: Flow | None, challenge: Challenge | None) -> None:
 
 
 def _likely_address(flow: Flow | None, session: LiveSession | None) -> str | None:
-    """The address or number that the app says, or that of who must prove again; only filled in, never written to
-    (OP-18).
+    """The address or number that the app says, that of who must prove again, or the one that this browser was asked
+    to keep; only filled in, never written to (OP-18).
     """
-    if flow is None:
-        return None
-    if flow.request.login_hint is not None:
+    if flow is not None and flow.request.login_hint is not None:
         return flow.request.login_hint
-    return session.user.address if session is not None and "select_account" not in flow.request.prompt else None
+    if flow is not None and "select_account" in flow.request.prompt:
+        return None
+    return session.user.address if session is not None else remembered()

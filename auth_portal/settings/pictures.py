@@ -1,14 +1,24 @@
-"""The logo of a client: told by its content, and unable to do anything but be seen."""
+"""A logo, the portal's or a client's: told by its content, and unable to do anything but be seen."""
 
 from __future__ import annotations
 
 import re
+from functools import lru_cache
+from pathlib import Path
 from xml.parsers import expat
 
-from auth_portal.oidc.client_keys import FILE_SIZE
-
+FILE_SIZE = 65_536
+"""The most bytes of a logo."""
 _ACTIVE_ELEMENTS = ("script", "foreignobject", "iframe", "object", "embed", "animate", "set", "handler", "listener")
 _REMOTE_STYLE = re.compile(r"\\|//|@import|url\((?!\s*[\"']?#)", re.IGNORECASE)
+
+
+@lru_cache(maxsize=4)
+def picture_of(path: str) -> tuple[bytes, str]:
+    """A logo's file and its media type, read once. Raises OSError, and ValueError for what is no logo."""
+    with Path(path).open("rb") as file:
+        content = file.read(FILE_SIZE + 1)
+    return content, picture_type(content)
 
 
 def picture_type(content: bytes) -> str:
