@@ -60,7 +60,7 @@ fuzz: .venv/installed-dev ## hold a running portal against its OpenAPI document 
 
 catalogue: .venv/installed ## collect texts for translation and compile the catalogues
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --project auth-portal -k _ -o auth_portal/translations/messages.pot .
-	@$(BIN)/pybabel -q update -i auth_portal/translations/messages.pot -d auth_portal/translations --no-fuzzy-matching --ignore-pot-creation-date
+	@$(BIN)/pybabel -q update -i auth_portal/translations/messages.pot -d auth_portal/translations --no-fuzzy-matching --ignore-obsolete --ignore-pot-creation-date
 	@sed -i.old -E '/^"(Report-Msgid-Bugs-To|POT-Creation-Date|PO-Revision-Date|Last-Translator|Language-Team|Generated-By):/d' auth_portal/translations/*/LC_MESSAGES/messages.po
 	@rm -f auth_portal/translations/*/LC_MESSAGES/messages.po.old
 	@$(BIN)/pybabel compile -d auth_portal/translations --statistics

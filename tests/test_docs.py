@@ -16,7 +16,7 @@ from auth_portal.cli import portal
 from auth_portal.delivery.gateways import open_gateway
 from auth_portal.delivery.texts import Texts
 from auth_portal.settings import (
-    LOCALES,
+    GUIDE_LOCALES,
     PROFILES,
     ROOT,
     Settings,
@@ -38,7 +38,7 @@ PHONE = ROOT / "docs" / "phone.md"
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")], key=str)
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", GUIDE_LOCALES)
 def test_the_table_of_settings_is_the_one_that_the_command_prints(locale: str) -> None:
     printed = CliRunner().invoke(portal, ["settings", "--locale", locale]).output
     document = (ROOT / "docs" / locale.replace("en", "") / "settings.md").read_text("utf-8")

@@ -9,14 +9,14 @@ import pytest
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from auth_portal.settings import LOCALES, ROOT
+from auth_portal.settings import GUIDE_LOCALES, ROOT
 from auth_portal.web.reference.rendering import slugs_of
 from auth_portal.web.reference.shelf import GUIDES, read_text
 
 DOCS = ROOT / "docs"
 OPERATIONS = sorted(path.stem for path in (DOCS / "api").glob("*.md"))
 SHOWN = [*(name for names in GUIDES.values() for name in names), *(f"api/{name}" for name in OPERATIONS)]
-TWINS = [(locale, name) for locale in LOCALES if locale != "en" for name in SHOWN]
+TWINS = [(locale, name) for locale in GUIDE_LOCALES if locale != "en" for name in SHOWN]
 MARKDOWN = MarkdownIt("commonmark").enable("table")
 SMALL_WORDS = re.compile(r"\b(the|and|of|is|are|with|which|from|no|not|where)\b", re.IGNORECASE)
 _STRUCTURE = {
@@ -82,7 +82,7 @@ def test_a_twin_is_in_its_language(locale: str, name: str) -> None:
     assert same == []
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", GUIDE_LOCALES)
 @pytest.mark.parametrize("name", SHOWN)
 def test_every_link_between_documents_leads_to_a_heading_that_is_there(locale: str, name: str) -> None:
     """Fragments are the English ones in every language."""
@@ -96,7 +96,7 @@ def test_every_link_between_documents_leads_to_a_heading_that_is_there(locale: s
     assert lost == []
 
 
-@pytest.mark.parametrize("locale", LOCALES)
+@pytest.mark.parametrize("locale", GUIDE_LOCALES)
 @pytest.mark.parametrize("name", SHOWN)
 def test_every_document_begins_with_what_it_is_about(locale: str, name: str) -> None:
     text = read_text(name, locale)

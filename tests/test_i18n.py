@@ -1,4 +1,4 @@
-"""Languages: which one an answer is in, and whether the Turkish catalogue is whole (contract, section 7)."""
+"""Languages: which one an answer is in, and whether their catalogues are whole (contract, section 7)."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from babel.messages.extract import DEFAULT_KEYWORDS, extract_from_dir
 from babel.messages.frontend import parse_mapping_cfg
 from babel.messages.mofile import read_mo
 from babel.messages.pofile import read_po
+from babel.support import Translations
 from flask import Flask
 
 from auth_portal.delivery.letters import TRANSLATIONS
-from auth_portal.settings import ROOT
+from auth_portal.settings import LOCALES, ROOT
 from auth_portal.web import errors
 from tests.conftest import Made
 from tests.drivers import ApiDriver, BrowserDriver, cookies_of
@@ -26,14 +27,15 @@ from tests.support.letters import text_of
 from tests.support.smtp import MailSink
 
 ADA = "ada@example.com"
-TURKISH = TRANSLATIONS / "tr" / "LC_MESSAGES" / "messages.po"
+CATALOGUES = [language for language in LOCALES if language != "en"]
+in_each_language = pytest.mark.parametrize("language", CATALOGUES)
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|\{\w*\}|%[sd]")
 Id = str | tuple[str, ...]
 
 
 def language_of(page: str) -> str:
     """What the page says that it is written in; its heading must agree."""
-    found = re.search(r'<html lang="(\w+)" dir="ltr">', page)
+    found = re.search(r'<html lang="(\w+)" dir="(?:ltr|rtl)">', page)
     assert found, page[:200]
     assert ("Sign in" in page) is (found[1] == "en")
     return found[1]
@@ -46,8 +48,11 @@ WISHES = {
     "English": ("en", "en"),
     "American English": ("en-US,en;q=0.9", "en"),
     "English before Turkish": ("tr;q=0.3, en;q=0.7", "en"),
-    "German before English": ("de-DE, de;q=0.9, en;q=0.5", "en"),
-    "German only": ("de", "tr"),
+    "German before English": ("de-DE, de;q=0.9, en;q=0.5", "de"),
+    "Italian before French": ("it-IT, it;q=0.9, fr-CA;q=0.8, en;q=0.5", "fr"),
+    "Spanish of Mexico": ("es-MX", "es"),
+    "Arabic": ("ar-EG,ar;q=0.9", "ar"),
+    "Italian only": ("it", "tr"),
     "anything": ("*", "tr"),
     "no English": ("en;q=0", "tr"),
     "nonsense": (";;q=,,=\u00e9", "tr"),
@@ -81,7 +86,7 @@ def test_a_chosen_language_stays_chosen(browser: BrowserDriver) -> None:
 
 
 def test_a_language_that_is_not_there_changes_nothing(browser: BrowserDriver) -> None:
-    for language in ("xx", "de", "", "EN", "en_US", "../tr", "<b>"):
+    for language in ("xx", "it", "", "EN", "en_US", "../tr", "<b>"):
         answer = browser.get(f"/login?lang={language}")
         assert language_of(browser.page) == "en", language
         assert language not in [cookie.value for cookie in cookies_of(answer).values()]
@@ -90,8 +95,7 @@ def test_a_language_that_is_not_there_changes_nothing(browser: BrowserDriver) ->
 def test_each_page_offers_itself_in_the_other_language(browser: BrowserDriver) -> None:
     browser.get("/login")
     assert re.findall(r'<a href="([^"]+)" hreflang="(\w+)" lang="\w+"', browser.page) == [
-        ("/login?lang=tr", "tr"),
-        ("/login?lang=en", "en"),
+        (f"/login?lang={language}", language) for language in LOCALES
     ]
     browser.ask(ADA)
     assert 'href="/login/code?lang=tr"' in browser.page
@@ -135,7 +139,10 @@ def test_no_english_is_left_on_a_turkish_walk(app: Flask, outbox: MailSink) -> N
     english = {text for ids in texts_of_the_code() for text in ([ids] if isinstance(ids, str) else ids)}
     for page in pages:
         shown = {" ".join(unescape(text).split()) for text in re.findall(r">([^<]+)<", page)}
-        assert shown & {text for text in english if turkish().get(text) and turkish()[text].string != text} == set()
+        assert (
+            shown & {text for text in english if catalogue("tr").get(text) and catalogue("tr")[text].string != text}
+            == set()
+        )
 
 
 @cache
@@ -147,11 +154,16 @@ def texts_of_the_code() -> frozenset[Id]:
     return frozenset(message for _file, _line, message, _comments, _context in found)
 
 
+def written(language: str) -> Path:
+    """The file of a catalogue."""
+    return TRANSLATIONS / language / "LC_MESSAGES" / "messages.po"
+
+
 @cache
-def turkish() -> Catalog:
-    """The Turkish catalogue."""
-    with TURKISH.open("rb") as file:
-        return read_po(file, locale="tr")
+def catalogue(language: str) -> Catalog:
+    """The texts of a language."""
+    with written(language).open("rb") as file:
+        return read_po(file, locale=language)
 
 
 def strings_of(text: str | tuple[str, ...] | list[str]) -> list[str]:
@@ -168,39 +180,67 @@ def test_texts_of_code_and_templates_are_found() -> None:
     assert table | set(errors.REASONS.values()) <= texts
 
 
-def test_every_text_has_a_turkish_one() -> None:
+@in_each_language
+def test_every_text_is_there_in_each_language(language: str) -> None:
     missing = [
         ids for ids in texts_of_the_code()
-        if not (entry := turkish().get(strings_of(ids)[0])) or not all(strings_of(entry.string))
+        if not (entry := catalogue(language).get(strings_of(ids)[0])) or not all(strings_of(entry.string))
     ]  # fmt: skip
     assert missing == []
 
 
-def test_no_turkish_text_is_a_guess_or_of_a_text_that_is_gone() -> None:
-    assert [entry.id for entry in turkish() if entry.fuzzy and entry.id] == []
+@in_each_language
+def test_no_text_is_a_guess_or_of_a_text_that_is_gone(language: str) -> None:
+    assert [entry.id for entry in catalogue(language) if entry.fuzzy and entry.id] == []
     used = {strings_of(ids)[0] for ids in texts_of_the_code()}
-    assert [entry.id for entry in turkish() if entry.id and strings_of(entry.id)[0] not in used] == []
+    assert [entry.id for entry in catalogue(language) if entry.id and strings_of(entry.id)[0] not in used] == []
+    assert catalogue(language).obsolete == {}
 
 
-def test_a_turkish_text_has_the_placeholders_of_the_english_one() -> None:
-    for entry in turkish():
+@in_each_language
+def test_a_text_has_the_placeholders_of_the_english_one(language: str) -> None:
+    for entry in catalogue(language):
         if entry.id:
             wanted = set(PLACEHOLDER.findall(strings_of(entry.id)[-1]))
             for string in strings_of(entry.string):
                 assert set(PLACEHOLDER.findall(string)) == wanted, entry.id
 
 
-def test_turkish_has_its_plural_forms() -> None:
-    plurals = [entry for entry in turkish() if not isinstance(entry.id, str)]
+@in_each_language
+def test_names_in_code_are_the_same_in_each_language(language: str) -> None:
+    """Settings, headers and fields are not translated."""
+    for entry in catalogue(language):
+        if isinstance(entry.id, str) and entry.id:
+            assert sorted(re.findall(r"`[^`]+`", str(entry.string))) == sorted(re.findall(r"`[^`]+`", entry.id))
+
+
+PLURALS = {"tr": 1, "de": 2, "fr": 2, "es": 2, "ar": 6}
+
+
+@in_each_language
+def test_a_language_has_its_plural_forms(language: str) -> None:
+    plurals = [entry for entry in catalogue(language) if not isinstance(entry.id, str)]
     assert plurals
-    assert {len(strings_of(entry.string)) for entry in plurals} == {turkish().num_plurals}
+    assert {len(strings_of(entry.string)) for entry in plurals} == {catalogue(language).num_plurals}
+    assert catalogue(language).num_plurals == PLURALS[language]
 
 
-def test_the_compiled_catalogue_says_what_the_written_one_says() -> None:
+def test_arabic_counts_as_its_speakers_do() -> None:
+    """CLDR: none, one, two, few (3 to 10), many (11 to 99), other (100 to 102)."""
+    counted = Translations.load(TRANSLATIONS, ["ar"])
+    forms = [counted.ngettext("%(num)d try left.", "%(num)d tries left.", num) for num in (0, 1, 2, 5, 11, 99, 101)]
+    entry = catalogue("ar").get("%(num)d try left.")
+    assert entry is not None
+    zero, one, two, few, many, other = strings_of(entry.string)
+    assert forms == [zero, one, two, few, many, many, other]
+
+
+@in_each_language
+def test_the_compiled_catalogue_says_what_the_written_one_says(language: str) -> None:
     """What runs is the .mo; `make catalogue` makes it."""
-    compiled = read_mo(BytesIO(Path(TURKISH).with_suffix(".mo").read_bytes()))
-    written = {strings_of(entry.id)[0]: strings_of(entry.string) for entry in turkish() if entry.id}
-    assert {strings_of(entry.id)[0]: strings_of(entry.string) for entry in compiled if entry.id} == written
+    compiled = read_mo(BytesIO(written(language).with_suffix(".mo").read_bytes()))
+    texts = {strings_of(entry.id)[0]: strings_of(entry.string) for entry in catalogue(language) if entry.id}
+    assert {strings_of(entry.id)[0]: strings_of(entry.string) for entry in compiled if entry.id} == texts
 
 
 REFUSALS = {
@@ -229,9 +269,10 @@ def test_an_api_refusal_is_in_the_callers_language(
 
     reason = said()[1]
     assert said() == (fixed, reason)
-    assert said(Accept_Language="*") == said(Accept_Language="de") == (fixed, reason)
+    assert said(Accept_Language="*") == said(Accept_Language="it") == (fixed, reason)
     assert said(Accept_Language="en-GB,en;q=0.9") == (english, reason)
-    assert said(Accept_Language="tr") == (turkish()[english].string, reason)
+    for language in CATALOGUES:
+        assert said(Accept_Language=language) == (catalogue(language)[english].string, reason)
     path += "?lang=tr"
     assert said(Accept_Language="en", Cookie="lang=tr; portal-lang=tr; portal-language=tr") == (english, reason)
 
@@ -247,6 +288,5 @@ def marked() -> set[str]:
 
 
 def test_every_text_that_the_code_marks_is_in_the_catalogue() -> None:
-    with TURKISH.open("rb") as file:
-        known = {message.id for message in read_po(file)}
+    known = {message.id for message in catalogue("tr")}
     assert marked() - known == set()

@@ -68,7 +68,7 @@ WRONG: list[tuple[Any, str]] = [
     ([{**COMPANY, "name": "company\n"}], "field 1: name: String should match"),
     ([{**COMPANY, "name": "c" * 41}], "field 1: name: String should match"),
     ([{**COMPANY, "claim": "my claim"}], "field 1: claim: String should match"),
-    ([{**COMPANY, "label": {"tr": "Şirket"}}], "field 1: label has no text for 'en'"),
+    ([{**COMPANY, "label": {"en": "Company"}}], "field 1: label has no text for 'tr', the portal's language"),
     ([{**COMPANY, "label": {"tr": "", "en": "Company"}}], "field 1: label.tr: String should have at least 1"),
     ([{**COMPANY, "label": {"tr": "a\nb", "en": "Company"}}], "field 1: label.tr: String should match"),
     ([{**COMPANY, "maxLength": 0}], "field 1: maxLength: Input should be greater"),
@@ -76,7 +76,7 @@ WRONG: list[tuple[Any, str]] = [
     ([{**BORN, "maxLength": 10}], "field 1: maxLength belongs to the types 'text' and 'url'"),
     ([{**TEAM, "choices": {}}], "field 1: choices belong to the type 'choice', which needs some"),
     ([{**COMPANY, "choices": TEAM["choices"]}], "field 1: choices belong to the type 'choice', which needs some"),
-    ([{**TEAM, "choices": {"dev": {"tr": "Geliştirme"}}}], "field 1: choice dev has no text for 'en'"),
+    ([{**TEAM, "choices": {"dev": {"en": "Development"}}}], "field 1: choice dev has no text for 'tr'"),
     ([COMPANY, COMPANY], "the name 'company' is there twice"),
     ([COMPANY, {**COMPANY, "name": "firm", "claim": "company"}], "the claim 'company' is there twice"),
     ([{**COMPANY, "name": f"company{n}"} for n in range(21)], "has more than 20 fields"),
@@ -105,9 +105,9 @@ def test_a_name_or_claim_that_means_something_already_is_refused(name: str) -> N
 
 def test_every_fault_is_named_at_once() -> None:
     """OPS-01: those of an entry that is malformed, too, and those of other settings."""
-    fields = [{"name": "email", "type": "blob", "label": {"tr": "x"}, "maxLength": "3"}, {**COMPANY, "name": "sub"}]
+    fields = [{"name": "email", "type": "blob", "label": {"en": "x"}, "maxLength": "3"}, {**COMPANY, "name": "sub"}]
     found = faults(fields, terms_version="v\x07", brand_name="a\x07b")
-    expected = ["type", "maxLength", "label has no text for 'en'", "the claim 'email'", "the claim 'sub'"]
+    expected = ["type", "maxLength", "label has no text for 'tr'", "the claim 'email'", "the claim 'sub'"]
     assert [word for word in expected if not any(word in fault for fault in found)] == []
     assert "TERMS_VERSION has a control character" in found
     assert "BRAND_NAME has a control character" in found
@@ -116,3 +116,9 @@ def test_every_fault_is_named_at_once() -> None:
 def test_a_version_of_the_terms_has_64_characters_at_most() -> None:
     assert loaded("", terms_version="v" * 64).terms_version == "v" * 64
     assert [fault for fault in faults("", terms_version="v" * 65) if fault.startswith("TERMS_VERSION")]
+
+
+def test_a_label_that_a_language_lacks_is_the_one_of_the_portals_language() -> None:
+    """Who adds a language must not have to write every label in it."""
+    settings = loaded([{**COMPANY, "label": {"de": "Firma"}}], default_locale="de")
+    assert [field.label(locale) for field in settings.own_fields for locale in ("de", "fr")] == ["Firma", "Firma"]
