@@ -10,12 +10,10 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import datetime
 from functools import lru_cache
 from pathlib import Path
 
 from babel import Locale
-from babel.dates import format_datetime
 from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
@@ -23,6 +21,7 @@ from markupsafe import escape
 from auth_portal.delivery.colors import on_white
 from auth_portal.delivery.compiled import CompiledOnce
 from auth_portal.delivery.message import Message
+from auth_portal.delivery.moments import spell_moment
 from auth_portal.marks import _
 from auth_portal.settings import LOCALES, ROOT, Settings
 from auth_portal.signin.callers import device_words, rough_network
@@ -132,7 +131,7 @@ class Letters:
     def account_deleted(self, letter: LeavingLetter) -> Message:
         """The letter about a deletion, with a link that takes it back while that is possible (PRIV-03)."""
         locale = self._locale(letter.locale)
-        until = _time(letter.erase_at.replace(second=0, microsecond=0), locale) if letter.erase_at else None
+        until = spell_moment(letter.erase_at.replace(second=0, microsecond=0), locale) if letter.erase_at else None
         subject = _("Your account at %(brand)s is closed") if until else _("Your account at %(brand)s was deleted")
         return self._message("account_deleted", letter, subject, link=letter.link, until=until)
 
@@ -153,7 +152,7 @@ class Letters:
         about = letter.about if isinstance(letter, NoticeLetter) else None
         facts |= {
             "destination": (about or letter.destination).value,
-            "time": _time(moment.replace(second=0, microsecond=0), locale),
+            "time": spell_moment(moment.replace(second=0, microsecond=0), locale),
         }
         if letter.caller is not None:
             facts |= {
@@ -214,8 +213,3 @@ def _grouped(code: str) -> str:
     if len(code) <= 2 * _GROUP:
         return code
     return " ".join(code[start : start + _GROUP] for start in range(0, len(code), _GROUP))
-
-
-@lru_cache(maxsize=16)
-def _time(moment: datetime, locale: str) -> str:
-    return f"{format_datetime(moment, 'd MMMM y HH:mm', locale=locale)} UTC"

@@ -13,13 +13,12 @@ import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
 
-from babel.dates import format_date, format_datetime
 from babel.support import NullTranslations, Translations
 
 from auth_portal.delivery.gsm import is_gsm, parts, plain
 from auth_portal.delivery.letters import TRANSLATIONS
+from auth_portal.delivery.moments import spell_day, spell_moment
 from auth_portal.marks import _
 from auth_portal.settings import LOCALES, Settings
 from auth_portal.signin.callers import device_words
@@ -114,7 +113,9 @@ class Texts:
         say = self._language(notice.locale).gettext
         device = device_words(notice.caller.device, say) if notice.caller else None
         news = say(_("New sign-in: %(facts)s."))
-        facts = ", ".join(filter(None, (device, _time(notice.happened_at, self._locale(notice.locale)))))
+        facts = ", ".join(
+            filter(None, (device, spell_moment(notice.happened_at, self._locale(notice.locale), "brief")))
+        )
         words = [
             news % {"facts": _in_letters_of(news, facts)},
             say(_("If it was not you, end it on your account page and tell your phone company.")),
@@ -148,7 +149,7 @@ class Texts:
         if letter.erase_at is None or letter.link is None:
             return self._notice(letter, "account_deleted", [say(_("Your account was deleted."))])
         news = say(_("Your account will be deleted on %(day)s."))
-        day = _in_letters_of(news, _day(letter.erase_at, self._locale(letter.locale)))
+        day = _in_letters_of(news, spell_day(letter.erase_at, self._locale(letter.locale), "brief"))
         words = [news % {"day": day}, say(_("To keep it:"))]
         text = self._first_that_fits(self._settings.brand_name, [words], f" {letter.link}")
         return TextMessage(letter.destination.value, text, "account_deleted")
@@ -188,11 +189,3 @@ def _cut(name: str) -> str:
     if len(name) <= _SHORT_NAME:
         return name
     return (name[: _SHORT_NAME + 1].rpartition(" ")[0] or name[:_SHORT_NAME]).rstrip(" ,-&")
-
-
-def _day(moment: datetime, locale: str) -> str:
-    return format_date(moment, "d MMM", locale=locale)
-
-
-def _time(moment: datetime, locale: str) -> str:
-    return f"{format_datetime(moment, 'd MMM HH:mm', locale=locale)} UTC"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from babel import Locale
@@ -10,6 +10,7 @@ from flask import Flask, Response, g, request, url_for
 from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
+from auth_portal.delivery.moments import Length, spell_moment
 from auth_portal.settings import GUIDE_LOCALES, LOCALES
 from auth_portal.signin.phones import spell
 from auth_portal.web.cookies import get_cookie, set_cookie
@@ -25,7 +26,7 @@ def init_i18n(app: Flask) -> None:
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(TRANSLATIONS))
     app.after_request(_keep_choice)
     app.context_processor(_template_globals)
-    app.jinja_env.filters["spell"] = spell
+    app.jinja_env.filters |= {"spell": spell, "moment": moment_in_words}
 
 
 def choose_locale() -> str:
@@ -75,6 +76,11 @@ def letter_locale(wish: str | None) -> str:
 def keep_language(response: Response, locale: str) -> None:
     """Let the browser have its pages in this language from now on."""
     set_cookie(response, COOKIE, f"{locale}.{g.flow.id}" if "flow" in g else locale, _COOKIE_LIFETIME)
+
+
+def moment_in_words(moment: datetime, length: Length = "year") -> str:
+    """A moment in the language of the page."""
+    return spell_moment(moment, str(get_locale()), length)
 
 
 def language_name(code: str) -> str:

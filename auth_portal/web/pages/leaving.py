@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from flask import Blueprint, Response, flash, make_response, render_template
-from flask_babel import format_datetime, gettext
+from flask_babel import gettext
 
 from auth_portal.db import utcnow
 from auth_portal.signin.events import Actor
@@ -12,6 +12,7 @@ from auth_portal.signin.sessions import LiveSession
 from auth_portal.web.envelope import to_json
 from auth_portal.web.flow import find_flow
 from auth_portal.web.forms import ButtonForm, DeletionForm
+from auth_portal.web.i18n import moment_in_words
 from auth_portal.web.pages.asking import forget
 from auth_portal.web.pages.guard import for_recent
 from auth_portal.web.services import services
@@ -54,7 +55,7 @@ def request_deletion(session: LiveSession) -> Response:
         return _delete_page(form, status=400)
     erase_at = services().leaving.request(session.user.id, Actor.of(this_caller()))
     services().outbox.later(services().backchannel.deliver_due)
-    flash(gettext("It will be erased on %(date)s.", date=format_datetime(erase_at, "d MMMM y HH:mm z")))
+    flash(gettext("It will be erased on %(date)s.", date=moment_in_words(erase_at)))
     response = end_browser_session(to("pages_leaving.deleted"))
     forget(response)
     return response
