@@ -163,3 +163,29 @@ def test_the_script_puts_text_into_pages_and_never_markup() -> None:
     script = (ROOT / "static" / "portal.js").read_text()
     for word in MARKUP_OR_STORAGE:
         assert word not in script, word
+
+
+@pytest.mark.parametrize(
+    ("accepted", "encoding"), [("br, gzip", "br"), ("gzip", "gzip"), ("identity", None), ("", None)]
+)
+def test_a_static_file_is_sent_as_small_as_the_browser_can_read_it(
+    app: Flask, accepted: str, encoding: str | None
+) -> None:
+    client = app.test_client()
+    whole = client.get("/static/portal.css", buffered=True)
+    sent = client.get("/static/portal.css", headers={"Accept-Encoding": accepted}, buffered=True)
+    assert sent.headers.get("Content-Encoding") == encoding
+    assert (len(sent.data) < len(whole.data) / 3) is (encoding is not None)
+    assert "Accept-Encoding" in sent.headers["Vary"]
+    again = client.get(
+        "/static/portal.css",
+        headers={"Accept-Encoding": accepted, "If-None-Match": sent.headers["ETag"]},
+        buffered=True,
+    )
+    assert (again.status_code, again.data) == (304, b"")
+
+
+def test_a_page_with_a_secret_is_never_compressed(browser: BrowserDriver) -> None:
+    """BREACH: the length of a compressed page tells how its text resembles the secret in it."""
+    answer = browser.client.get("/login", headers={"Accept-Encoding": "br, gzip"})
+    assert "Content-Encoding" not in answer.headers
