@@ -20,8 +20,9 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
-from auth_portal.delivery.colors import on_white
+from auth_portal.delivery.colors import accent_of
 from auth_portal.delivery.compiled import CompiledOnce
+from auth_portal.delivery.inlining import inlined
 from auth_portal.delivery.message import Message
 from auth_portal.marks import _
 from auth_portal.settings import LOCALES, ROOT, Settings
@@ -48,6 +49,8 @@ _FACTS = (
     "app",
     "logo",
     "color",
+    "dark_color",
+    "dark_text",
     "former",
     "current",
     "undo",
@@ -73,6 +76,7 @@ class Letters:
     def __init__(self, settings: Settings, places: Places | None = None) -> None:
         self._settings = settings
         self._places = places or Places("")
+        self._accent: dict[str, str | None] = accent_of(settings.brand_color)._asdict()
         self._skeletons = lru_cache(maxsize=256)(self._render)
         self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
         self._environments = {
@@ -101,7 +105,7 @@ class Letters:
             not_me=letter.not_me,
             app=app.name if app else None,
             logo=app.logo if app else None,
-            color=on_white(app.color) if app and app.color else None,
+            **accent_of(app.color)._asdict() if app and app.color else {},
         )
 
     def no_account(self, letter: CodeLetter) -> Message:
@@ -151,6 +155,7 @@ class Letters:
         gettext = self._translations[locale].gettext
         moment = letter.asked_at if isinstance(letter, CodeLetter) else letter.happened_at
         about = letter.about if isinstance(letter, NoticeLetter) else None
+        facts = self._accent | facts
         facts |= {
             "destination": (about or letter.destination).value,
             "time": _time(moment.replace(second=0, microsecond=0), locale),
@@ -185,7 +190,7 @@ class Letters:
         facts |= dict(variant)
         template = self._environments[locale].get_template
         text = template(f"letters/{name}.txt").render(facts).strip() + "\n"
-        return text, template(f"letters/{name}.html").render(facts)
+        return text, inlined(template(f"letters/{name}.html").render(facts))
 
 
 def _environment(settings: Settings, locale: str, translations: NullTranslations) -> Environment:
