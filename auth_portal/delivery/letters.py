@@ -56,6 +56,11 @@ _FACTS = (
     "undo",
     "until",
 )
+_CODE_SUBJECTS = (
+    (_("Your sign-in code for %(brand)s"), _("Your code for %(brand)s")),
+    (_("%(code)s is your sign-in code for %(brand)s"), _("%(code)s is your code for %(brand)s")),
+)
+"""Subjects without the code and with it: of a sign-in, and of one more address."""
 _ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
     "main_changed": (_("Your address at %(brand)s was changed"), _("Your number at %(brand)s was changed")),
     "added": (_("New address at %(brand)s"), _("New number at %(brand)s")),
@@ -94,7 +99,7 @@ class Letters:
         return self._message(
             "add_address" if adds else "code",
             letter,
-            _("Your code for %(brand)s") if adds else _("Your sign-in code for %(brand)s"),
+            _CODE_SUBJECTS[self._settings.code_in_subject][adds],
             variant=(
                 ("minutes", max(1, math.ceil(letter.lives_for_s / 60))),
                 ("code_length", len(letter.code)),
@@ -115,6 +120,10 @@ class Letters:
     def new_sign_in(self, notice: NoticeLetter) -> Message:
         """The notice of a sign-in that was not like the ones before (OTP-30)."""
         return self._message("new_sign_in", notice, _("New sign-in to %(brand)s"))
+
+    def welcome(self, letter: NoticeLetter) -> Message:
+        """The letter to who has just registered: how to sign in, and where to see and delete the account."""
+        return self._message("welcome", letter, _("Welcome to %(brand)s"))
 
     def wrong_codes(self, notice: NoticeLetter) -> Message:
         """The notice of wrong codes that were tried (OTP-30). It names no number (BUD-07)."""
@@ -170,7 +179,8 @@ class Letters:
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
-            subject=gettext(subject) % {"brand": facts.get("app") or self._settings.brand_name},
+            subject=gettext(subject)
+            % {"brand": facts.get("app") or self._settings.brand_name, "code": facts.get("code")},
             text=_MARK.sub(lambda mark: facts[mark[1]] or "", text),
             html=_MARK.sub(lambda mark: escape(facts[mark[1]] or ""), html),
             headers={
