@@ -2,10 +2,25 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
+from typing import NamedTuple
+
 _CONTRAST = 4.5
 _LIGHT, _DARK = (255, 255, 255), (23, 28, 27)
 _STEPS = 40
 Rgb = tuple[int, int, int]
+
+
+class Accent(NamedTuple):
+    """The accent of a letter: on white, with white on it; on a dark ground, with ``dark_text`` on it."""
+
+    color: str
+    dark_color: str
+    dark_text: str
+
+
+OWN = Accent("#0c6b58", "#66cfb6", "#06241d")
+"""The portal's green, as its pages have it."""
 
 
 def stylesheet(color: str) -> str:
@@ -16,9 +31,23 @@ def stylesheet(color: str) -> str:
     return f"{light_rules}\n@media (prefers-color-scheme: dark) {{ {dark_rules} }}\n"
 
 
+@lru_cache(maxsize=256)
+def accent_of(color: str) -> Accent:
+    """``#rrggbb`` as the accent of a letter; the portal's own where there is none."""
+    if not color:
+        return OWN
+    dark = on_dark(color)
+    return Accent(on_white(color), dark, _hex(_text_on(_parse(dark))))
+
+
 def on_white(color: str) -> str:
     """The colour, dark enough to be read on white, and for white to be read on it."""
     return _hex(_readable(_parse(color), _LIGHT, (0, 0, 0)))
+
+
+def on_dark(color: str) -> str:
+    """The colour, light enough to be read on the dark ground of pages and letters."""
+    return _hex(_readable(_parse(color), _DARK, (255, 255, 255)))
 
 
 def contrast(one: Rgb, other: Rgb) -> float:
@@ -28,11 +57,15 @@ def contrast(one: Rgb, other: Rgb) -> float:
 
 
 def _properties(accent: Rgb) -> str:
-    text = max(((255, 255, 255), (0, 0, 0)), key=lambda candidate: contrast(accent, candidate))
+    text = _text_on(accent)
     over = _mix(accent, (0, 0, 0) if text == (255, 255, 255) else (255, 255, 255), 0.15)
     return (
         f"--accent: {_hex(accent)}; --accent-over: {_hex(over)}; --on-accent: {_hex(text)}; --ring: {_hex(accent)};"
     )
+
+
+def _text_on(color: Rgb) -> Rgb:
+    return max(((255, 255, 255), (0, 0, 0)), key=lambda candidate: contrast(color, candidate))
 
 
 def _readable(color: Rgb, ground: Rgb, toward: Rgb) -> Rgb:

@@ -55,6 +55,13 @@ class Writer(Protocol[Finished]):
         """A deletion, and how to take it back."""
 
 
+class MailWriter(Writer[Message], Protocol):
+    """Who writes letters: there is one more than there are texts."""
+
+    def welcome(self, letter: NoticeLetter) -> Message:
+        """That an account is there."""
+
+
 class Channel(Generic[Written]):
     """Tries the relays or gateways of a channel in order, within one budget of time."""
 
@@ -95,6 +102,14 @@ class MailChannel(Channel[Message]):
     name = "email"
     relay = "relay"
 
+    def __init__(self, writer: MailWriter, relays: Sequence[Handover[Message]]) -> None:
+        super().__init__(writer, relays)
+        self._letters = writer
+
+    def welcome(self, letter: NoticeLetter) -> None:
+        """Hand over the letter that welcomes somebody. Raises DeliveryFailed."""
+        self.hand_over(self._letters.welcome(letter))
+
 
 class SmsChannel(Channel[TextMessage]):
     """Text messages, by gateways."""
@@ -126,6 +141,13 @@ class LetterDeliverer:
         """Tell of a sign-in on a device that was not known. Raises DeliveryFailed."""
         channel = self._channel_of(notice)
         channel.hand_over(channel.writer.new_sign_in(notice))
+
+    def send_welcome(self, letter: NoticeLetter) -> None:
+        """Tell who has registered that the account is there; by mail only. Raises DeliveryFailed."""
+        channel = self._channel_of(letter)
+        if not isinstance(channel, MailChannel):
+            raise DeliveryFailed(channel=channel.name)
+        channel.welcome(letter)
 
     def send_wrong_codes(self, notice: NoticeLetter) -> None:
         """Tell of wrong codes that were tried. Raises DeliveryFailed."""

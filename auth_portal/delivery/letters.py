@@ -18,8 +18,9 @@ from babel.support import NullTranslations, Translations
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, select_autoescape
 from markupsafe import escape
 
-from auth_portal.delivery.colors import on_white
+from auth_portal.delivery.colors import accent_of
 from auth_portal.delivery.compiled import CompiledOnce
+from auth_portal.delivery.inlining import inlined
 from auth_portal.delivery.message import Message
 from auth_portal.delivery.moments import spell_moment
 from auth_portal.marks import _
@@ -47,11 +48,18 @@ _FACTS = (
     "app",
     "logo",
     "color",
+    "dark_color",
+    "dark_text",
     "former",
     "current",
     "undo",
     "until",
 )
+_CODE_SUBJECTS = (
+    (_("Your sign-in code for %(brand)s"), _("Your code for %(brand)s")),
+    (_("%(code)s is your sign-in code for %(brand)s"), _("%(code)s is your code for %(brand)s")),
+)
+"""Subjects without the code and with it: of a sign-in, and of one more address."""
 _ADDRESS_NEWS: dict[NewsKind, tuple[str, str]] = {
     "main_changed": (_("Your address at %(brand)s was changed"), _("Your number at %(brand)s was changed")),
     "added": (_("New address at %(brand)s"), _("New number at %(brand)s")),
@@ -72,6 +80,7 @@ class Letters:
     def __init__(self, settings: Settings, places: Places | None = None) -> None:
         self._settings = settings
         self._places = places or Places("")
+        self._accent: dict[str, str | None] = accent_of(settings.brand_color)._asdict()
         self._skeletons = lru_cache(maxsize=256)(self._render)
         self._translations = {locale: Translations.load(TRANSLATIONS, [locale]) for locale in LOCALES}
         self._environments = {
@@ -89,7 +98,7 @@ class Letters:
         return self._message(
             "add_address" if adds else "code",
             letter,
-            _("Your code for %(brand)s") if adds else _("Your sign-in code for %(brand)s"),
+            _CODE_SUBJECTS[self._settings.code_in_subject][adds],
             variant=(
                 ("minutes", max(1, math.ceil(letter.lives_for_s / 60))),
                 ("code_length", len(letter.code)),
@@ -100,7 +109,7 @@ class Letters:
             not_me=letter.not_me,
             app=app.name if app else None,
             logo=app.logo if app else None,
-            color=on_white(app.color) if app and app.color else None,
+            **accent_of(app.color)._asdict() if app and app.color else {},
         )
 
     def no_account(self, letter: CodeLetter) -> Message:
@@ -110,6 +119,10 @@ class Letters:
     def new_sign_in(self, notice: NoticeLetter) -> Message:
         """The notice of a sign-in that was not like the ones before (OTP-30)."""
         return self._message("new_sign_in", notice, _("New sign-in to %(brand)s"))
+
+    def welcome(self, letter: NoticeLetter) -> Message:
+        """The letter to who has just registered: how to sign in, and where to see and delete the account."""
+        return self._message("welcome", letter, _("Welcome to %(brand)s"))
 
     def wrong_codes(self, notice: NoticeLetter) -> Message:
         """The notice of wrong codes that were tried (OTP-30). It names no number (BUD-07)."""
@@ -150,6 +163,7 @@ class Letters:
         gettext = self._translations[locale].gettext
         moment = letter.asked_at if isinstance(letter, CodeLetter) else letter.happened_at
         about = letter.about if isinstance(letter, NoticeLetter) else None
+        facts = self._accent | facts
         facts |= {
             "destination": (about or letter.destination).value,
             "time": spell_moment(moment.replace(second=0, microsecond=0), locale),
@@ -164,7 +178,8 @@ class Letters:
         return Message(
             sender=self._settings.mail_from,
             recipient=letter.destination.value,
-            subject=gettext(subject) % {"brand": facts.get("app") or self._settings.brand_name},
+            subject=gettext(subject)
+            % {"brand": facts.get("app") or self._settings.brand_name, "code": facts.get("code")},
             text=_MARK.sub(lambda mark: facts[mark[1]] or "", text),
             html=_MARK.sub(lambda mark: escape(facts[mark[1]] or ""), html),
             headers={
@@ -184,7 +199,7 @@ class Letters:
         facts |= dict(variant)
         template = self._environments[locale].get_template
         text = template(f"letters/{name}.txt").render(facts).strip() + "\n"
-        return text, template(f"letters/{name}.html").render(facts)
+        return text, inlined(template(f"letters/{name}.html").render(facts))
 
 
 def _environment(settings: Settings, locale: str, translations: NullTranslations) -> Environment:

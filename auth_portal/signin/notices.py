@@ -1,5 +1,5 @@
 """Letters that nobody asked for: a sign-in on a new device; wrong codes, and that the next ones get longer (OTP-30);
-changes of addresses and numbers (OTP-31).
+changes of addresses and numbers (OTP-31); a welcome.
 
 They go to people with an account only, to all addresses that they have proven (MAIL-19), after the request was
 answered, and rarely: whoever attacks an account must not be able to fill its inbox. Text messages cost money: of
@@ -86,6 +86,9 @@ class NoticeDeliverer(Protocol):
     def send_new_sign_in(self, notice: NoticeLetter) -> None:
         """Tell of a sign-in on a device that was not known."""
 
+    def send_welcome(self, letter: NoticeLetter) -> None:
+        """Tell who has registered that the account is there."""
+
     def send_wrong_codes(self, notice: NoticeLetter) -> None:
         """Tell of wrong codes that were tried."""
 
@@ -122,6 +125,13 @@ class NoticeService:
                 self._send_to_all(user, destination, now, caller, self._deliverer.send_new_sign_in)
 
         self._later(job)
+
+    def welcome(self, user: Profile, caller: Caller) -> None:
+        """Somebody has just registered. No text message says so: that would cost money and tell nothing new."""
+        if user.email is not None:
+            destination = Destination("email", user.email)
+            letter = NoticeLetter(destination, utcnow(), caller, user.locale)
+            self._later(partial(self._deliverer.send_welcome, letter))
 
     def tell_addresses(self, user: Profile, news: AddressNews, caller: Caller) -> None:
         """A change of addresses or numbers: told by mail and text message alike, for it is rare and decides who gets

@@ -26,6 +26,7 @@ from auth_portal.signin.events import Actor, record
 from auth_portal.signin.fields import Value, kept_values
 from auth_portal.signin.keyring import KeyRing, digest
 from auth_portal.signin.limits import account_key, lock_ledger
+from auth_portal.signin.notices import NoticeService
 from auth_portal.signin.sessions import OpenedSession, SessionService
 from auth_portal.signin.texts import parse_line
 from auth_portal.signin.users import Profile
@@ -63,7 +64,14 @@ def parse_name(text: str, field: str) -> str:
 class RegistrationService:
     """Starts registrations for proven addresses, finds and completes them."""
 
-    def __init__(self, engine: Engine, settings: Settings, keyring: KeyRing, sessions: SessionService) -> None:
+    def __init__(
+        self,
+        engine: Engine,
+        settings: Settings,
+        keyring: KeyRing,
+        sessions: SessionService,
+        notices: NoticeService,
+    ) -> None:
         self._engine = engine
         self._keyring = keyring
         self._autocommit = autocommit(engine)
@@ -71,6 +79,7 @@ class RegistrationService:
         self._is_closed = settings.signup == "closed"
         self._terms_version = settings.terms_version
         self._sessions = sessions
+        self._notices = notices
 
     def start(self, connection: Connection, destination: Destination, caller: Caller) -> PendingRegistration:
         """Note in the caller's transaction that this address was proven; a browser gets a secret for it.
@@ -149,7 +158,8 @@ class RegistrationService:
         caller: Caller,
         fields: Mapping[str, Value | None] | None = None,
     ) -> OpenedSession:
-        """Make the user and sign in. Names are what ``parse_name`` gave, ``fields`` what ``parse_fields`` did.
+        """Make the user and sign in; a welcome follows. Names are what ``parse_name`` gave, ``fields`` what
+        ``parse_fields`` did.
 
         Raises Unauthenticated for an unknown or expired registration and while sign-up is closed, AlreadyRegistered
         where it was completed or the address has a user by now.
@@ -176,9 +186,11 @@ class RegistrationService:
                 record(connection, "registered", Actor.of(caller), profile.id, facts={"channel": proof.channel})
                 # A form that was completed hours after the code is no fresh sign-in (SES-15).
                 proven_at = proof.proven_at or proof.created_at
-                return self._sessions.open_session(connection, profile, caller, proof.channel, proven_at=proven_at)
+                opened = self._sessions.open_session(connection, profile, caller, proof.channel, proven_at=proven_at)
         except IntegrityError as error:
             raise AlreadyRegistered from error
+        self._notices.welcome(profile, caller)
+        return opened
 
     def _hold_ledger(self, connection: Connection, registration_id: str, now: datetime) -> str:
         """Wait for whoever guesses at the address; the name of its ledger.

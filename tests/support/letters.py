@@ -7,6 +7,8 @@ from functools import cached_property
 
 _CODE_LINE = re.compile(r"^[ \t]*([0-9]{4,8}|[0-9]{4}(?: [0-9]{4})+(?: [0-9]{1,3})?)[ \t]*$", re.MULTILINE)
 
+_WELCOME_LINE = re.compile(rb"^https?://[^/\s]+/account\r?$", re.MULTILINE)
+
 
 class ReceivedMail:
     """A mail as the relay took it: the addresses of the envelope and the untouched bytes."""
@@ -38,6 +40,11 @@ def html_of(message: ReceivedMail | EmailMessage) -> str:
 def has_code(message: ReceivedMail | EmailMessage) -> bool:
     """Whether this is a letter with a code."""
     return _CODE_LINE.search(text_of(message)) is not None
+
+
+def is_welcome(message: ReceivedMail) -> bool:
+    """Whether this letter welcomes somebody who has just registered: no other leads to the account itself."""
+    return _WELCOME_LINE.search(message.raw) is not None
 
 
 def code_in(message: ReceivedMail | EmailMessage) -> str:

@@ -17,7 +17,7 @@ from typing import Self
 from urllib.parse import quote
 
 from tests.support.certificates import make_certificate
-from tests.support.letters import ReceivedMail, code_in, has_code, html_of, text_of
+from tests.support.letters import ReceivedMail, code_in, has_code, html_of, is_welcome, text_of
 from tests.support.ports import free_port
 from tests.support.smtp_session import Fault, Rules, Session, Tls
 
@@ -27,7 +27,7 @@ _SCHEMES: dict[Tls, str] = {"none": "smtp", "starttls": "smtp+starttls", "implic
 
 
 class MailSink:
-    """A relay that keeps every mail; also a context manager that starts and stops it.
+    """A relay that keeps every mail, welcomes apart; also a context manager that starts and stops it.
 
     `hostname` is the name in its certificate; its own address is localhost (127.0.0.1 without TLS).
     With `auth` it takes no mail before a client has signed in, and with TLS none over a plain connection.
@@ -43,6 +43,7 @@ class MailSink:
         self.fault: Fault | None = None
         self.connections = 0  # accepted so far
         self.messages: list[ReceivedMail] = []
+        self.welcomes: list[ReceivedMail] = []  # apart: they come whenever they come, after the answer
         self.port = port or free_port()
         self.ca_file: Path | None = None
         self._tls, self._auth = tls, auth
@@ -125,6 +126,7 @@ class MailSink:
         """Forget the received mails."""
         with self._changed:
             self.messages.clear()
+            self.welcomes.clear()
 
     def wait_for(self, recipient: str, count: int = 1, timeout: float = 5) -> ReceivedMail:
         """Return the `count`-th mail to this address once it is there; else TimeoutError after `timeout`."""
@@ -135,7 +137,7 @@ class MailSink:
 
     def _keep(self, mail: ReceivedMail) -> None:
         with self._changed:
-            self.messages.append(mail)
+            (self.welcomes if is_welcome(mail) else self.messages).append(mail)
             self._changed.notify_all()
 
     def _listen(self, server: socket.socket, ear: socket.socket) -> None:
