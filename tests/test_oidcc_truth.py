@@ -192,7 +192,7 @@ LISTS: dict[str, tuple[Check, tuple[str, ...]]] = {
     "subject_types_supported": (subject_type_works, ()),
     "id_token_signing_alg_values_supported": (id_token_algorithm_works, ("none", "HS256", "RS512", "PS256", "EdDSA")),
     "display_values_supported": (display_works, ()),
-    "ui_locales_supported": (locale_works, ("de", "xx", "se")),
+    "ui_locales_supported": (locale_works, ("it", "xx", "se")),
     "scopes_supported": (scope_works, ("address", "account", "groups", "*")),
     "claims_supported": (claim_works, OTHER_CLAIMS),
     "claim_types_supported": (claim_type_works, ("aggregated", "distributed")),
