@@ -14,7 +14,7 @@ from playwright.sync_api import Page
 from tests.support.chromium import Visitor
 from tests.support.portal import PortalProcess
 
-from gallery.stage import SHOP, Stage
+from gallery.stage import Stage
 
 LANGUAGES = ("en", "tr", "ar")
 _REFUSALS = (400, 401, 403, 404, 410, 429, 500, 503)
@@ -32,8 +32,7 @@ class Person(Visitor):
         for status in _REFUSALS:
             self.accept_status(status)
         self.accepted.append("Autofocus processing was blocked")  # a field that was filled in before it got the focus
-        self.others = (SHOP,)
-        self.context.route(f"{SHOP}/**", lambda route: route.fulfill(body="<title>Shop</title>"))
+        self.others = (stage.site,)
 
     def speak(self, language: str) -> None:
         """Choose the language as its link does."""

@@ -16,10 +16,12 @@ from playwright.sync_api import Browser
 
 from tests.filling import COMPANY, NEWS, TEAM
 from tests.support.portal import ROOT, PortalProcess, development_portal
+from tests.support.receiver import Receiver, Reply
 from tests.support.relying_apps import register
 
 SHOP = "https://shop.example"
-"""Where the app is: nobody is there, the browser is given a page for it."""
+"""Where the app says that it is. Nobody is there: who really goes back to it goes to ``Stage.site``."""
+_PAGE = Reply(200, body=b"<!doctype html><title>App</title><h1>Back</h1>", headers={"Content-Type": "text/html"})
 _COPIED = ("auth_portal", "static", "templates", "docs", "wsgi.py", "gunicorn.conf.py")
 _FIELDS = [COMPANY, TEAM, NEWS]
 _LATER: dict[str, Any] = {**COMPANY, "name": "cost", "label": {"tr": "Masraf yeri", "en": "Cost centre"}}
@@ -39,22 +41,30 @@ class Stage:
     later: PortalProcess
     """The same database: other terms, one field more, no wait before a resend, two codes an hour to a network."""
     broken: PortalProcess
-    """Its database lacks a table, as one that is down lacks all of them."""
-    keyless: PortalProcess
-    """The database of the others under another secret: no key opens."""
+    """Has a database of its own, for ``spoil``."""
     database: Path
     shop: str
     """The id of an app with a logo and a colour."""
     club: str
     """The id of an app that lets nobody in who is shown here."""
+    site: str
+    """Another address of the apps, on loopback."""
     screen: str
     """The id of a television's app."""
 
     def make_old(self) -> None:
         """Let an hour pass since everybody proved who they are: what the page asks then has no other beginning."""
-        with closing(sqlite3.connect(self.database)) as connection, connection:
-            moment = "strftime('%Y-%m-%d %H:%M:%f000', authenticated_at, '-1 hour')"
-            connection.execute(f"UPDATE session SET authenticated_at = {moment}")
+        moment = "strftime('%Y-%m-%d %H:%M:%f000', authenticated_at, '-1 hour')"
+        self._change(self.database, f"UPDATE session SET authenticated_at = {moment}")
+
+    def spoil(self, statement: str) -> None:
+        """Do this to the database of ``broken``."""
+        self._change(self.database.with_name("broken.db"), statement)
+
+    @staticmethod
+    def _change(database: Path, statement: str) -> None:
+        with closing(sqlite3.connect(database)) as connection, connection:
+            connection.execute(statement)
 
 
 @contextmanager
@@ -74,18 +84,16 @@ def stage(browser: Browser) -> Iterator[Stage]:
             sends_per_source_per_hour=2,
             sends_per_inbox_per_hour=5,
         )
-        keyless = _portal(root, database, secret_key="another secret that is long enough and opens nothing")
-        broken = _portal(root, folder / "broken.db")
-        for portal in (later, keyless, broken):
+        broken = _portal(root, folder / "broken.db", registration_fields=json.dumps(_FIELDS))
+        for portal in (later, broken):
             stack.enter_context(portal)
-        with closing(sqlite3.connect(folder / "broken.db")) as connection, connection:
-            connection.execute("DROP TABLE challenge")
         (folder / "logo.svg").write_text(_LOGO, "utf-8")
-        shop = _shop(main, "Demo Shop", "--color", "#8a3ffc", "--logo", str(folder / "logo.svg"))
-        club = _shop(main, "Night Club", "--allow", "*@club.example")
+        site = stack.enter_context(Receiver(_PAGE)).url
+        shop = _shop(main, site, "Demo Shop", "--color", "#8a3ffc", "--logo", str(folder / "logo.svg"))
+        club = _shop(main, site, "Night Club", "--allow", "*@club.example")
         grant = "urn:ietf:params:oauth:grant-type:device_code"
         screen = str(register(main, "--name", "Living Room", "--public", "--grant", grant)["client_id"])
-        yield Stage(browser, main, later, broken, keyless, database, shop, club, screen)
+        yield Stage(browser, main, later, broken, database, shop, club, site, screen)
 
 
 def _portal(root: Path, database: Path, **settings: object) -> PortalProcess:
@@ -98,8 +106,8 @@ def _portal(root: Path, database: Path, **settings: object) -> PortalProcess:
     return development_portal(database, root=root, **{**words, **settings})
 
 
-def _shop(portal: PortalProcess, name: str, *words: str) -> str:
-    addresses = ["--redirect-uri", f"{SHOP}/callback", "--homepage", SHOP]
+def _shop(portal: PortalProcess, site: str, name: str, *words: str) -> str:
+    addresses = ["--redirect-uri", f"{SHOP}/callback", "--redirect-uri", f"{site}/callback", "--homepage", SHOP]
     return str(register(portal, "--name", name, *addresses, "--no-pkce", *words)["client_id"])
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from gallery.person import Person, Shown, Walk
-from gallery.stage import SHOP, Stage
+from gallery.stage import Stage
 
 OWNER = "augusta.ada.king@example.com"
 PHONE = "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0 Mobile Safari/537.36"
@@ -33,7 +33,7 @@ def account(stage: Stage) -> Iterator[Shown]:
 
 
 def _use_shop(stage: Stage, person: Person) -> None:
-    query = f"client_id={stage.shop}&redirect_uri={SHOP}/callback&response_type=code&scope=openid+email"
+    query = f"client_id={stage.shop}&redirect_uri={stage.site}/callback&response_type=code&scope=openid+email"
     person.open(f"/oauth/authorize?{query}")
     person.press("[name=answer][value=allow]")
 

@@ -36,6 +36,7 @@ def signing_in(stage: Stage) -> Iterator[Shown]:
     yield Shown(person, "app-register")
     person.complete("Emmy")
     yield Shown(person, "app-consent")
+    person.open(_request(stage.shop, redirect_uri=f"{stage.site}/callback"))
     consent = page.url
     person.press("[name=answer][value=allow]")
     person.open(consent)

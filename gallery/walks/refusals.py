@@ -41,15 +41,19 @@ def too_many(stage: Stage) -> Iterator[Shown]:
 
 
 def broken(stage: Stage) -> Iterator[Shown]:
-    """Without a database, and without a key that opens."""
-    for name, portal, path in (
-        ("error-503", stage.broken, "/login/link/" + "0" * 64),
-        ("error-500", stage.keyless, "/.well-known/jwks.json"),
-    ):
-        person = Person(stage, portal)
-        person.open(path)
-        yield Shown(person, name)
-        person.close()
+    """A database that holds what nobody understands, and one that does not answer."""
+    person = Person(stage, stage.broken)
+    person.register("unlucky@example.com")
+    stage.spoil("UPDATE session SET authenticated_at = 'yesterday'")
+    person.open("/account")
+    yield Shown(person, "error-500")
+    person.context.clear_cookies()
+    person.speak(person.language)
+    person.open("/login").locator("[name=email]").fill("unlucky@example.com")
+    stage.spoil("DROP TABLE challenge")
+    person.press()
+    yield Shown(person, "error-503")
+    person.close()
 
 
 WALKS: tuple[Walk, ...] = (errors, too_many, broken)
