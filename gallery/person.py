@@ -11,10 +11,9 @@ from dataclasses import dataclass
 
 from playwright.sync_api import Page
 
+from gallery.stage import Stage
 from tests.support.chromium import Visitor
 from tests.support.portal import PortalProcess
-
-from gallery.stage import Stage
 
 LANGUAGES = ("en", "tr", "ar")
 _REFUSALS = (400, 401, 403, 404, 410, 429, 500, 503)

@@ -11,6 +11,8 @@ from tests.support.api import Api
 ADA, NUMBER = "ada@example.com", "+905551112233"
 HELD_BACK = "SubtleCrypto.prototype.deriveBits = () => new Promise(() => {});"
 """A script that lets the page compute for ever."""
+UNABLE = "Object.defineProperty(crypto, 'subtle', { value: undefined });"
+"""A browser that cannot compute, as on plain http: it shows what one without JavaScript shows."""
 _FILLERS = 5
 
 
@@ -117,9 +119,9 @@ def registration(stage: Stage) -> Iterator[Shown]:
 
 def pressure(stage: Stage) -> Iterator[Shown]:
     """A network that has used its sends up: the puzzle, and the wait where nothing can solve it."""
-    for name, options in (("pressure", {}), ("pressure-wait", {"java_script_enabled": False})):
-        person = Person(stage, stage.later, **options)
-        person.page.add_init_script(HELD_BACK)
+    for name, script in (("pressure", HELD_BACK), ("pressure-wait", UNABLE)):
+        person = Person(stage, stage.later)
+        person.page.add_init_script(script)
         for filler in range(2):
             person.ask(f"{name}{filler}@example.com")
         person.open("/login").locator("[name=email]").fill(ADA)
