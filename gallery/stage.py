@@ -1,4 +1,4 @@
-"""Starts what is shown: portals in the development environment, from a copy of the checkout, and the apps they know."""
+"""Starts what is shown: portals in the development environment, from a copy of the checkout, and their apps."""
 
 from __future__ import annotations
 
@@ -103,7 +103,8 @@ def _portal(root: Path, database: Path, **settings: object) -> PortalProcess:
         "support_email": "help@portal.example",
         "log_level": "error",
     }
-    return development_portal(database, root=root, **{**words, **settings})
+    made = development_portal(database, **{**words, **settings})
+    return PortalProcess(made.env, port=made.port, root=root)
 
 
 def _shop(portal: PortalProcess, site: str, name: str, *words: str) -> str:

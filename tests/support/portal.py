@@ -188,10 +188,10 @@ class PortalProcess:
         return PortalFailed(f"{what}; the end of its log:\n{self.log_text()[-4000:]}")
 
 
-def development_portal(database: Path, *, root: Path = ROOT, **settings: object) -> PortalProcess:
+def development_portal(database: Path, **settings: object) -> PortalProcess:
     """A development portal on this SQLite file, not yet started; `settings` are names in lower case.
 
-    Its issuer is the address at which it listens; its mailbox is that of the checkout at `root`.
+    Its issuer is the address at which it listens; its mailbox is the checkout's.
     """
     port = free_port()
     values: dict[str, object] = {
@@ -201,8 +201,7 @@ def development_portal(database: Path, *, root: Path = ROOT, **settings: object)
         "secret_key": "a secret of the browser tests that is long enough",
         **settings,
     }
-    env = {f"AUTH_PORTAL_{name.upper()}": str(value) for name, value in values.items()}
-    return PortalProcess(env, port=port, root=root)
+    return PortalProcess({f"AUTH_PORTAL_{name.upper()}": str(value) for name, value in values.items()}, port=port)
 
 
 def _is_alive(process: psutil.Process) -> bool:
