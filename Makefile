@@ -1,13 +1,13 @@
 # auth-portal. `make run` and `make test` are all a newcomer needs; `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run demo test lint format bench attack fuzz catalogue types lock clean
+.PHONY: help run demo test lint format bench attack fuzz screenshots catalogue types lock clean
 
 PYTHON ?= python3
 PORT ?= 8000
 BIN := .venv/bin
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F '\t' '{printf "  make %-11s %s\n", $$1, $$2}'
 
 .venv/installed: requirements.txt setup.cfg pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed: make run PYTHON=python3.11")'
@@ -57,6 +57,9 @@ attack: .venv/installed-dev ## play attackers against a running portal for simul
 
 fuzz: .venv/installed-dev ## hold a running portal against its OpenAPI document (FUZZ="--seconds 600" plays longer)
 	@$(BIN)/python -m fuzz $(FUZZ)
+
+screenshots: .venv/installed-dev ## take pictures of every page into docs/screenshots
+	@$(BIN)/python -m gallery
 
 catalogue: .venv/installed ## collect texts for translation and compile the catalogues
 	@$(BIN)/pybabel -q extract -F babel.cfg --no-location --sort-output --project auth-portal -k _ -o auth_portal/translations/messages.pot .

@@ -1,0 +1,91 @@
+"""The pages of who is signed in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gallery.person import Person, Shown, Walk
+from gallery.stage import Stage
+
+OWNER = "augusta.ada.king@example.com"
+PHONE = "Mozilla/5.0 (Linux; Android 16) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/149.0 Mobile Safari/537.36"
+_PAGES = ("profile", "phone", "email", "sessions", "activity", "apps", "export", "delete")
+_NAMES = {"phone": "phones", "email": "addresses"}
+
+
+def account(stage: Stage) -> Iterator[Shown]:
+    """Each page, of somebody with two devices and an app."""
+    person, phone = Person(stage, stage.main), Person(stage, stage.main, user_agent=PHONE)
+    person.register(OWNER)
+    phone.close()
+    yield Shown(person, "account")
+    _use_shop(stage, person)
+    for page in _PAGES:
+        person.open(f"/account/{page}")
+        yield Shown(person, f"account-{_NAMES.get(page, page)}")
+    person.open("/account/profile").locator("[name=first_name]").fill("")
+    person.press()
+    yield Shown(person, "account-profile-error")
+    yield from _another_address(person)
+    yield from _proving_again(stage, person)
+    yield from _leaving(person)
+    person.close()
+
+
+def _use_shop(stage: Stage, person: Person) -> None:
+    query = f"client_id={stage.shop}&redirect_uri={stage.site}/callback&response_type=code&scope=openid+email"
+    person.open(f"/oauth/authorize?{query}")
+    person.press("[name=answer][value=allow]")
+
+
+def _another_address(person: Person) -> Iterator[Shown]:
+    new = "countess@example.com"
+    person.open("/account/email").locator("[name=email]").fill(new)
+    person.press("main form:has([name=email]) .button")
+    yield Shown(person, "account-addresses-code")
+    person.type_code(person.code_for(new))
+    yield Shown(person, "account-addresses-changed")
+    person.open(person.link(OWNER, "/account/undo"))
+    yield Shown(person, "address-undo")
+    person.press()
+    yield Shown(person, "address-undone")
+
+
+def _proving_again(stage: Stage, person: Person) -> Iterator[Shown]:
+    person.prove(OWNER)
+    stage.make_old()
+    person.open("/account/delete")
+    yield Shown(person, "confirm")
+    person.press()
+    person.type_code(person.code_for(OWNER))
+
+
+def _leaving(person: Person) -> Iterator[Shown]:
+    person.open("/account/delete")
+    person.press()
+    yield Shown(person, "account-delete-error")
+    person.page.locator("[name=sure]").check()
+    person.press()
+    yield Shown(person, "deleted")
+    person.open(person.link(OWNER, "/account/restore"))
+    yield Shown(person, "restore")
+    person.press()
+    yield Shown(person, "restored")
+
+
+def asked_first(stage: Stage) -> Iterator[Shown]:
+    """Terms that changed and a field that is required by now."""
+    person, email = Person(stage, stage.main), "sophie@example.com"
+    person.register(email, "Sophie")
+    person.close()
+    person = Person(stage, stage.later)
+    person.prove(email)
+    yield Shown(person, "terms")
+    person.press()
+    yield Shown(person, "details")
+    person.press()
+    yield Shown(person, "details-error")
+    person.close()
+
+
+WALKS: tuple[Walk, ...] = (account, asked_first)

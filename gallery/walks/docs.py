@@ -1,0 +1,38 @@
+"""The mailbox of development, and the reference."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from gallery.person import Person, Shown, Walk
+from gallery.stage import Stage
+
+_PAGES = {
+    "docs": "/docs",
+    "docs-guide": "/docs/tokens",
+    "docs-operation": "/docs/api/send-otp-email",
+    "docs-errors": "/docs/errors",
+    "docs-playground": "/docs/playground",
+    "docs-search": "/docs/search?q=code",
+}
+
+
+def mailbox(stage: Stage) -> Iterator[Shown]:
+    """Letters and texts that were caught."""
+    person = Person(stage, stage.main)
+    person.ask("reader@example.com")
+    person.open("/dev/mailbox")
+    yield Shown(person, "mailbox")
+    person.close()
+
+
+def docs(stage: Stage) -> Iterator[Shown]:
+    """One page of each kind, in the languages that the documentation has."""
+    person = Person(stage, stage.main)
+    for name, path in _PAGES.items():
+        person.open(path)
+        yield Shown(person, name, languages=("en", "tr"))
+    person.close()
+
+
+WALKS: tuple[Walk, ...] = (mailbox, docs)
