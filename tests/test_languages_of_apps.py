@@ -1,4 +1,4 @@
-"""Which language a sign-in for an app is in: its person's choice, the app's wish, what is registered of it (OP-19)."""
+"""The language of a sign-in for an app: its person's choice, the app's wish, what is registered of it (OP-19)."""
 
 from __future__ import annotations
 
