@@ -27,6 +27,7 @@ from auth_portal.web.pages import (
     addresses,
     confirm,
     leaving,
+    letters,
     links,
     mailbox,
     profile,
@@ -125,6 +126,8 @@ def _register_doors(app: Flask) -> None:
     init_reference(app, settings)
     if services.mailbox is not None:
         app.register_blueprint(mailbox.blueprint)
+    if settings.is_development:
+        app.register_blueprint(letters.blueprint)
     app.jinja_env.globals |= {
         "terms_url": settings.terms_url or None,
         "privacy_url": settings.privacy_url or None,

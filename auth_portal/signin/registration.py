@@ -166,31 +166,36 @@ class RegistrationService:
         """
         if self._is_closed:
             raise Unauthenticated
-        now = utcnow()
         person = {
             "id": secrets.token_hex(16),
             "first_name": first_name,
             "last_name": last_name,
             "locale": locale,
-            "created_at": now,
+            "created_at": utcnow(),
             "terms_version": self._terms_version,
             "fields": kept_values(None, fields or {}),
         }
         try:
             with self._engine.begin() as connection:
-                former = self._hold_ledger(connection, registration_id, now)
-                proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
-                if proof is None:
-                    raise self._refusal(connection, registration_id)
-                profile = _make_user(connection, proof, person, former)
-                record(connection, "registered", Actor.of(caller), profile.id, facts={"channel": proof.channel})
-                # A form that was completed hours after the code is no fresh sign-in (SES-15).
-                proven_at = proof.proven_at or proof.created_at
-                opened = self._sessions.open_session(connection, profile, caller, proof.channel, proven_at=proven_at)
+                opened = self._open(connection, registration_id, person, caller)
         except IntegrityError as error:
             raise AlreadyRegistered from error
-        self._notices.welcome(profile, caller)
+        self._notices.welcome(opened.user, caller)
         return opened
+
+    def _open(
+        self, connection: Connection, registration_id: str, person: dict[str, Any], caller: Caller
+    ) -> OpenedSession:
+        now = person["created_at"]
+        former = self._hold_ledger(connection, registration_id, now)
+        proof = connection.execute(_COMPLETE, {"given_id": registration_id, "now": now}).first()
+        if proof is None:
+            raise self._refusal(connection, registration_id)
+        profile = _make_user(connection, proof, person, former)
+        record(connection, "registered", Actor.of(caller), profile.id, facts={"channel": proof.channel})
+        # A form that was completed hours after the code is no fresh sign-in (SES-15).
+        proven_at = proof.proven_at or proof.created_at
+        return self._sessions.open_session(connection, profile, caller, proof.channel, proven_at=proven_at)
 
     def _hold_ledger(self, connection: Connection, registration_id: str, now: datetime) -> str:
         """Wait for whoever guesses at the address; the name of its ledger.
