@@ -469,7 +469,7 @@ export interface UpdateProfile {
   /** The last name. */
   lastName?: string | null;
   /** The language of the person's letters. */
-  locale?: "tr" | "en" | null;
+  locale?: "tr" | "en" | "de" | "fr" | "es" | "ar" | null;
   /** The portal's own registration fields, by their names; null empties one. */
   fields?: FieldsChanged | null;
 }

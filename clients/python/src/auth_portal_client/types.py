@@ -483,7 +483,7 @@ class UpdateProfile(TypedDict):
     """The first name."""
     lastName: NotRequired[str | None]
     """The last name."""
-    locale: NotRequired[Literal["tr", "en"] | None]
+    locale: NotRequired[Literal["tr", "en", "de", "fr", "es", "ar"] | None]
     """The language of the person's letters."""
     fields: NotRequired[FieldsChanged | None]
     """The portal's own registration fields, by their names; null empties one."""
