@@ -10,7 +10,7 @@ from flask import Flask, Response, g, request, url_for
 from flask_babel import Babel, get_locale
 
 from auth_portal.delivery.letters import TRANSLATIONS
-from auth_portal.delivery.moments import Length, spell_moment
+from auth_portal.delivery.moments import Length, spell_day, spell_moment
 from auth_portal.settings import GUIDE_LOCALES, LOCALES
 from auth_portal.signin.phones import spell
 from auth_portal.web.cookies import get_cookie, set_cookie
@@ -26,7 +26,7 @@ def init_i18n(app: Flask) -> None:
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(TRANSLATIONS))
     app.after_request(_keep_choice)
     app.context_processor(_template_globals)
-    app.jinja_env.filters |= {"spell": spell, "moment": moment_in_words}
+    app.jinja_env.filters |= {"spell": spell, "moment": moment_in_words, "day": day_in_words}
 
 
 def choose_locale() -> str:
@@ -81,6 +81,11 @@ def keep_language(response: Response, locale: str) -> None:
 def moment_in_words(moment: datetime, length: Length = "year") -> str:
     """A moment in the language of the page."""
     return spell_moment(moment, str(get_locale()), length)
+
+
+def day_in_words(moment: datetime) -> str:
+    """A date in the language of the page."""
+    return spell_day(moment, str(get_locale()))
 
 
 def language_name(code: str) -> str:

@@ -17,6 +17,7 @@ def account(stage: Stage) -> Iterator[Shown]:
     """Each page, of somebody with two devices and an app."""
     person, phone = Person(stage, stage.main), Person(stage, stage.main, user_agent=PHONE)
     person.register(OWNER)
+    phone.prove(OWNER)
     phone.close()
     yield Shown(person, "account")
     _use_shop(stage, person)
