@@ -95,13 +95,8 @@ def send_code() -> Response:
         return pressure_page(destination, error, had_proof=bool(proof))
     except ResendTooSoon as error:
         _note_challenge(flow, services().otp.find_challenge(caller_of(secret)))
-        flash(
-            gettext(
-                "A code was sent a moment ago. It can be sent again in %(seconds)s s.",
-                seconds=error.retry_after,
-            ),
-            "wait",
-        )
+        wait = error.retry_after
+        flash(gettext("A code was sent a moment ago. It can be sent again in %(seconds)s s.", seconds=wait), "wait")
     except DeliveryFailed as error:
         refusal = refusal_of(error)
         form.entry.errors = [gettext(refusal.message)]
