@@ -6,44 +6,23 @@ import itertools
 import json
 import os
 import shutil
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browsing import email, portal, register
 from tests.conftest import Visit
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess, development_portal
+from tests.support.portal import PortalProcess
+
+__all__ = ["email", "portal"]
 
 _numbers = itertools.count()
 SMALL = {"viewport": {"width": 320, "height": 640}}
 LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenh"
 EMOJI = "👩‍💻 Ada 🏳️‍🌈"
 COOKIES = {"en": "allow cookies", "tr": "çerezlere izin verin", "ar": "ملفات تعريف الارتباط"}
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
-    """A development portal with a database of its own; the mailbox is the checkout's."""
-    with development_portal(tmp_path_factory.mktemp("hardship") / "portal.db") as running:
-        yield running
-
-
-@pytest.fixture
-def email() -> str:
-    """An address that nobody else writes to."""
-    return f"hardship{os.getpid()}.{next(_numbers)}@example.com"
-
-
-def complete(page: Page, first_name: str = "Ada") -> None:
-    """Fill the registration in and send it."""
-    page.wait_for_url("**/register")
-    page.locator("[name=first_name]").fill(first_name)
-    page.locator("[name=last_name]").fill("Lovelace")
-    page.locator("[name=terms]").check()
-    page.locator("main .button").click()
-    page.wait_for_url("**/account")
 
 
 def enter(visitor: Visitor, email: str, *, scripted: bool = True) -> Page:
@@ -91,7 +70,7 @@ def test_without_javascript_and_images_everything_can_be_done(visit: Visit, emai
     visitor.context.route(
         "**/*", lambda route: route.abort() if route.request.resource_type == "image" else route.continue_()
     )
-    complete(enter(visitor, email, scripted=False))
+    register(enter(visitor, email, scripted=False))
 
 
 @pytest.mark.parametrize("name", [LONG, EMOJI])
@@ -106,7 +85,7 @@ def test_unusual_names_and_the_longest_address_fit_the_smallest_screen(visit: Vi
     page.locator("[name=code]").press_sequentially(visitor.code_for(email))
     page.wait_for_url("**/register")
     assert visitor.overflow() == 0
-    complete(page, name)
+    register(page, name)
     for path in ("", "/profile", "/email", "/phone", "/sessions", "/activity", "/apps", "/export", "/delete"):
         page.goto(f"/account{path}")
         assert (path, visitor.overflow()) == (path, 0)

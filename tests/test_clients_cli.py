@@ -104,10 +104,10 @@ def test_everything_that_is_wrong_is_said_at_once_and_nothing_is_kept(run: Run) 
     """OP-03."""
     result = run(
         *("create", "--name", "", "--redirect-uri", "http://app.example", "--redirect-uri", "https://a.example/#x"),
-        *("--public", "--no-pkce", "--color", "red", "--scope", "account"),
+        *("--public", "--no-pkce", "--color", "red", "--locale", "xx", "--scope", "account"),
     )
     assert result.exit_code == 1
-    for part in ("the name", "must be https", "fragment", "PKCE", "#rrggbb", "'account'"):
+    for part in ("the name", "must be https", "fragment", "PKCE", "#rrggbb", "the language", "'account'"):
         assert part in result.stderr
     assert json.loads(run("list", "--json").stdout) == []
 

@@ -41,6 +41,7 @@ def test_an_update_changes_only_what_is_given(run: Run) -> None:
         (("--homepage", "https://a.example"), ("--homepage", ""), "client_uri", None),
         (("--access-token-ttl", "60"), ("--access-token-ttl", ""), "access_token_ttl", None),
         (("--color", "#112233"), ("--color", ""), "color", None),
+        (("--locale", "de"), ("--locale", ""), "locale", None),
         (("--pairwise",), ("--no-pairwise",), "sector", None),
         (("--site", "https://w.example"), ("--site", ""), "redirect_uris", [RETURN]),
         (("--allow", "*@example.com"), ("--allow", ""), "allow", []),

@@ -27,10 +27,9 @@ from auth_portal.signin.otp import CodeLetter
 from tests.conftest import settings_for
 from tests.support.smtp import MailSink, ReceivedMail, code_in, html_of, text_of
 
-TO = "ada@example.com"
 PORTAL = "https://signin.example:8443"
 LINK, NOT_ME = f"{PORTAL}/login/link/{'0f' * 32}", f"{PORTAL}/login/not-me/{'e1' * 32}"
-LONG = "12345678901234567890"
+TO, LONG = "ada@example.com", "12345678901234567890"
 MOMENT = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 BROWSER = Caller.browser("secret", "192.0.2.7", "Firefox/Windows")
 IN_BOTH = pytest.mark.parametrize("locale", ["tr", "en"])

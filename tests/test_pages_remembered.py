@@ -6,6 +6,7 @@ import re
 from http.cookies import Morsel
 
 from flask import Flask
+from werkzeug.test import TestResponse
 
 from tests.drivers import BrowserDriver, cookies_of
 from tests.support.smtp import MailSink
@@ -22,9 +23,9 @@ def filled_in(browser: BrowserDriver) -> tuple[str, bool]:
     return (value[1] if value else ""), " checked" in box
 
 
-def kept(answer: object) -> Morsel[str] | None:
+def kept(answer: TestResponse) -> Morsel[str] | None:
     """The cookie with the address, if the answer sets or clears it."""
-    found = [cookie for name, cookie in cookies_of(answer).items() if name.endswith("address")]  # type: ignore[arg-type]
+    found = [cookie for name, cookie in cookies_of(answer).items() if name.endswith("address")]
     return found[0] if found else None
 
 

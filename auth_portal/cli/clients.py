@@ -78,7 +78,7 @@ _OPTIONS = [
     click.option("--homepage", metavar="URI", help="The app's own page."),
     click.option("--logo", callback=_read, metavar="FILE", help="PNG, JPEG, WebP or SVG, up to 64 KiB."),
     click.option("--color", metavar="#RRGGBB", help="The app's colour."),
-    click.option("--locale", type=click.Choice(LOCALES), help="The language of its sign-ins."),
+    click.option("--locale", metavar="LANGUAGE", help=f"The language of its sign-ins: {', '.join(LOCALES)}."),
     click.option("--site", metavar="ORIGIN", help="A site that forward-auth guards."),
     _many("--allow", "allow", "PATTERN", "Who may use it: an address or *@domain; without it everybody."),
     _many("--public-path", "public_paths", "PATH", "What forward-auth leaves open of the site, and all below it."),

@@ -1,7 +1,4 @@
-"""Clients: the registered apps, as the protocol and the pages see them.
-
-What may be registered is decided in ``registration``; nothing here is parsed from a request.
-"""
+"""Clients: the registered apps as protocol and pages see them; ``registration`` decides what may be registered."""
 
 from __future__ import annotations
 

@@ -19,6 +19,7 @@ from auth_portal.oidc.clients import Client
 from auth_portal.oidc.offers import AUTH_METHODS, DEVICE_GRANT, GRANT_TYPES, ID_TOKEN_ALGORITHMS, SECRET_METHODS
 from auth_portal.oidc.subjects import STANDARD_SCOPES
 from auth_portal.oidc.tokens import LONGEST_ACCESS_TOKEN
+from auth_portal.settings import LOCALES
 from auth_portal.settings.fields import Duration
 from auth_portal.settings.pictures import picture_type
 from auth_portal.signin.registration import NAME_LENGTH
@@ -131,9 +132,9 @@ class Registration:
             raise RegistrationRefused(faults)
         hand_over = [f"{self.site}{HAND_OVER_PATH}"] if self.site else []
         same = ("backchannel_logout_uri", "jwks_uri", "api_identifier", "homepage", "id_token_algorithm", "site")
-        flags = ("require_pkce", "require_pushed", "claims_in_id_token")
+        more = ("locale", "require_pkce", "require_pushed", "claims_in_id_token")
         columns = {
-            **{name: getattr(self, name) for name in (*same, *flags)},
+            **{name: getattr(self, name) for name in (*same, *more)},
             "name": self.name.strip(),
             "redirect_uris": list(_unique([*self.redirect_uris, *hand_over])),
             "post_logout_redirect_uris": list(_unique(self.post_logout_redirect_uris)),
@@ -147,7 +148,6 @@ class Registration:
             "access_token_ttl": _seconds(self.access_token_ttl, 30, _LONGEST_ACCESS_S),
             "refresh_token_ttl": _seconds(self.refresh_token_ttl, 60, 400 * 86_400),
             "color": self.color and self.color.lower(),
-            "locale": self.locale or None,
             "access": {
                 "allow": list(_unique(map(allowed_people, self.allow))),
                 "public_paths": list(self.public_paths),
@@ -258,19 +258,15 @@ def _check_site(wanted: Registration) -> Iterator[str]:
 def _check_look(wanted: Registration) -> Iterator[str]:
     if wanted.color and not re.fullmatch(r"#[0-9a-fA-F]{6}", wanted.color):
         yield "the colour must be written as #rrggbb"
+    if wanted.locale not in (None, *LOCALES):
+        yield f"the language must be one of {', '.join(LOCALES)}"
     if wanted.logo:
         yield from _fault_of(picture_type, wanted.logo)
 
 
 _RULES = (
-    _check_name,
-    _check_addresses,
-    _check_authentication,
-    _check_grants,
-    _check_scopes,
-    _check_tokens,
-    _check_site,
-    _check_look,
+    *(_check_name, _check_addresses, _check_authentication, _check_grants),
+    *(_check_scopes, _check_tokens, _check_site, _check_look),
 )
 
 
