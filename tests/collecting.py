@@ -94,7 +94,7 @@ class Visitor:
         """Open a page, or post the form of the page that is open."""
         data = None
         if fields:
-            hidden = re.findall(r'<input[^>]*name="([^"]*)"[^>]*value="([^"]*)"', self.page)
+            hidden = re.findall(r'<input(?=[^>]*type="hidden")[^>]*name="([^"]*)"[^>]*value="([^"]*)"', self.page)
             known = {name: unescape(value) for name, value in hidden}
             data = urllib.parse.urlencode(known | fields).encode()
         try:

@@ -20,6 +20,8 @@ class Refusal:
     code: str
     contract_text: str
     message: str
+    title: str = ""
+    """Of its page; without one it is that of the status."""
 
 
 INTERNAL = Refusal(500, "internal_error", "Internal server error", _("Something went wrong on our side."))
@@ -118,6 +120,7 @@ HTTP: dict[int, Refusal] = {
         "forbidden",
         "Forbidden",
         _("The form could not be confirmed. Please allow cookies, go back and try again."),
+        _("Please try again"),
     ),
     404: Refusal(404, "not_found", "Resource not found", _("There is nothing here.")),
     405: Refusal(405, "method_not_allowed", "Method not allowed", _("This cannot be done here.")),
@@ -127,6 +130,15 @@ HTTP: dict[int, Refusal] = {
     ),
 }
 """What the framework itself refuses."""
+
+COOKIES_OFF = Refusal(
+    403,
+    "forbidden",
+    "Forbidden",
+    _("Your browser sent back no cookie. Please allow cookies for this site, then sign in."),
+    _("Please allow cookies"),
+)
+"""The same as ``HTTP[403]`` to a browser that sends none."""
 
 REASONS: dict[str, str] = {
     "missing": _("is required"),

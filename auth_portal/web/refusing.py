@@ -14,7 +14,7 @@ from auth_portal import errors
 from auth_portal.db import UNAVAILABLE
 from auth_portal.marks import _
 from auth_portal.web.envelope import envelope, is_api
-from auth_portal.web.errors import HTTP, INTERNAL, REASONS, TABLE, TITLES, Refusal, refusal_of
+from auth_portal.web.errors import COOKIES_OFF, HTTP, INTERNAL, REASONS, TABLE, TITLES, Refusal, refusal_of
 from auth_portal.web.i18n import accepted_locale
 from auth_portal.web.problem import problem, wants_problem
 
@@ -68,7 +68,7 @@ def tell_limit(response: Response, error: errors.TooManyRequests) -> None:
 
 
 def _csrf(_error: CSRFError) -> Response:
-    return _render(HTTP[403])
+    return _render(HTTP[403] if request.cookies else COOKIES_OFF)
 
 
 def _http(error: HTTPException) -> Response:
@@ -121,7 +121,7 @@ def _page(refusal: Refusal, retry_after: int | None) -> Response:
     g.error = f"{refusal.code}:{g.reason}" if "reason" in g else refusal.code
     page = render_template(
         "pages/error.html",
-        title=gettext(TITLES.get(refusal.status, _("That did not work"))),
+        title=gettext(refusal.title or TITLES.get(refusal.status, _("That did not work"))),
         text=gettext(refusal.message),
         request_id=g.get("request_id", ""),
         reason=g.get("reason"),

@@ -1,8 +1,9 @@
-"""The mailbox of development, and the reference."""
+"""The mailbox of development, every letter, and the reference."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import PurePath
 
 from gallery.person import Person, Shown, Walk
 from gallery.stage import Stage
@@ -26,6 +27,18 @@ def mailbox(stage: Stage) -> Iterator[Shown]:
     person.close()
 
 
+def letters(stage: Stage) -> Iterator[Shown]:
+    """All kinds and variants of letters, as a mail program shows them."""
+    person = Person(stage, stage.main)
+    person.open("/dev/letters")
+    yield Shown(person, "letters")
+    links = person.page.locator("article a[href]")
+    for path in links.evaluate_all("links => links.map((link) => link.pathname)"):
+        person.open(path)
+        yield Shown(person, f"letter-{PurePath(path).stem}")
+    person.close()
+
+
 def docs(stage: Stage) -> Iterator[Shown]:
     """One page of each kind, in the languages that the documentation has."""
     person = Person(stage, stage.main)
@@ -35,4 +48,4 @@ def docs(stage: Stage) -> Iterator[Shown]:
     person.close()
 
 
-WALKS: tuple[Walk, ...] = (mailbox, docs)
+WALKS: tuple[Walk, ...] = (mailbox, letters, docs)

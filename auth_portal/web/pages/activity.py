@@ -57,11 +57,13 @@ _ACTORS = {"operator": _("by an operator"), "portal": _("by the portal itself")}
 
 
 class _Line(NamedTuple):
-    """An event as it is shown: what, the facts beside it, and how long ago; None where its date tells more."""
+    """An event as it is shown: what, the facts beside it and their directions, and how long ago; None where its date
+    tells more.
+    """
 
     event: LoggedEvent
     words: str
-    facts: list[str]
+    facts: list[tuple[str, str]]
     age: timedelta | None
 
 
@@ -78,17 +80,18 @@ def activity(session: LiveSession) -> Response:
 
 def _line(event: LoggedEvent, now: datetime) -> _Line:
     actor = _ACTORS.get(event.actor)
+    spoken = get_locale().text_direction
     facts = [
-        event.client_name,
-        gettext(actor) if actor else None,
-        device_words(event.device, gettext),
-        services().places.words(event.network, str(get_locale())),
-        rough_network(event.network),
+        (event.client_name, "auto"),
+        (gettext(actor) if actor else None, spoken),
+        (device_words(event.device, gettext), spoken),
+        (services().places.words(event.network, str(get_locale())), spoken),
+        (rough_network(event.network), "auto"),
     ]
     age = now - event.happened_at
     return _Line(
         event,
         gettext(WORDS.get(event.kind, event.kind)),
-        [fact for fact in facts if fact],
+        [(fact, direction) for fact, direction in facts if fact],
         max(age, _SECOND) if age < _RECENT else None,
     )
