@@ -25,13 +25,16 @@ class Person(Visitor):
 
     def __init__(self, stage: Stage, portal: PortalProcess, **options: object) -> None:
         self.portal, self.language = portal, "en"
-        network = f"198.51.100.{next(_networks)}"
-        options = {"extra_http_headers": {"X-Forwarded-For": network}, "reduced_motion": "reduce", **options}
-        super().__init__(stage.browser, portal.url, **options)
+        super().__init__(stage.browser, portal.url, **{"reduced_motion": "reduce", **options})
+        self.move()
         for status in _REFUSALS:
             self.accept_status(status)
         self.accepted.append("Autofocus processing was blocked")  # a field that was filled in before it got the focus
         self.others = (stage.site,)
+
+    def move(self) -> None:
+        """Go on from another network."""
+        self.context.set_extra_http_headers({"X-Forwarded-For": f"198.51.100.{next(_networks)}"})
 
     def speak(self, language: str) -> None:
         """Choose the language as its link does."""
@@ -100,6 +103,11 @@ class Shown:
     again: Callable[[], object] | None = None
     languages: tuple[str, ...] = LANGUAGES
 
+    @classmethod
+    def once(cls, person: Person, name: str) -> Shown:
+        """A page that is there once, so in one language: see ``one_of_each_language``."""
+        return cls(person, name, languages=(person.language,))
+
     def each_language(self) -> Iterator[str]:
         """Show it in one language after another, the one that it has first."""
         now = self.languages.index(self.person.language) if self.person.language in self.languages else 0
@@ -108,6 +116,15 @@ class Shown:
                 self.person.speak(language)
                 (self.again or self.person.page.reload)()
             yield language
+
+
+def one_of_each_language(stage: Stage, portal: PortalProcess) -> Iterator[Person]:
+    """Somebody new for each language, for pages that are there only once."""
+    for language in LANGUAGES:
+        person = Person(stage, portal)
+        person.speak(language)
+        yield person
+        person.close()
 
 
 Walk = Callable[[Stage], Iterator[Shown]]

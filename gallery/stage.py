@@ -23,8 +23,17 @@ SHOP = "https://shop.example"
 """Where the app says that it is. Nobody is there: who really goes back to it goes to ``Stage.site``."""
 _PAGE = Reply(200, body=b"<!doctype html><title>App</title><h1>Back</h1>", headers={"Content-Type": "text/html"})
 _COPIED = ("auth_portal", "static", "templates", "docs", "wsgi.py", "gunicorn.conf.py")
-_FIELDS = [COMPANY, TEAM, NEWS]
-_LATER: dict[str, Any] = {**COMPANY, "name": "cost", "label": {"tr": "Masraf yeri", "en": "Cost centre"}}
+_CHOICES = {"dev": "التطوير", "ops": "التشغيل"}
+_FIELDS: list[dict[str, Any]] = [
+    COMPANY | {"label": COMPANY["label"] | {"ar": "الشركة"}},
+    TEAM
+    | {
+        "label": TEAM["label"] | {"ar": "الفريق"},
+        "choices": {name: words | {"ar": _CHOICES[name]} for name, words in TEAM["choices"].items()},
+    },
+    NEWS | {"label": NEWS["label"] | {"ar": "النشرة الإخبارية"}},
+]
+_LATER = COMPANY | {"name": "cost", "label": {"tr": "Masraf yeri", "en": "Cost centre", "ar": "مركز التكلفة"}}
 _LOGO = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#8a3ffc"/>'
     '<path fill="#fff" d="M9 12h14l-1.5 12h-11zM12 12a4 4 0 0 1 8 0h-2a2 2 0 0 0-4 0z"/></svg>'

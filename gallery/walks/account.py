@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gallery.person import Person, Shown, Walk
+from gallery.person import Person, Shown, Walk, one_of_each_language
 from gallery.stage import Stage
 
 OWNER = "augusta.ada.king@example.com"
@@ -27,9 +27,7 @@ def account(stage: Stage) -> Iterator[Shown]:
     person.open("/account/profile").locator("[name=first_name]").fill("")
     person.press()
     yield Shown(person, "account-profile-error")
-    yield from _another_address(person)
     yield from _proving_again(stage, person)
-    yield from _leaving(person)
     person.close()
 
 
@@ -39,39 +37,43 @@ def _use_shop(stage: Stage, person: Person) -> None:
     person.press("[name=answer][value=allow]")
 
 
-def _another_address(person: Person) -> Iterator[Shown]:
-    new = "countess@example.com"
-    person.open("/account/email").locator("[name=email]").fill(new)
-    person.press("main form:has([name=email]) .button")
-    yield Shown(person, "account-addresses-code")
-    person.type_code(person.code_for(new))
-    yield Shown(person, "account-addresses-changed")
-    person.open(person.link(OWNER, "/account/undo"))
-    yield Shown(person, "address-undo")
-    person.press()
-    yield Shown(person, "address-undone")
-
-
 def _proving_again(stage: Stage, person: Person) -> Iterator[Shown]:
-    person.prove(OWNER)
     stage.make_old()
     person.open("/account/delete")
     yield Shown(person, "confirm")
-    person.press()
-    person.type_code(person.code_for(OWNER))
 
 
-def _leaving(person: Person) -> Iterator[Shown]:
-    person.open("/account/delete")
-    person.press()
-    yield Shown(person, "account-delete-error")
-    person.page.locator("[name=sure]").check()
-    person.press()
-    yield Shown(person, "deleted")
-    person.open(person.link(OWNER, "/account/restore"))
-    yield Shown(person, "restore")
-    person.press()
-    yield Shown(person, "restored")
+def another_address(stage: Stage) -> Iterator[Shown]:
+    """A change of the main address, and its undoing."""
+    for person in one_of_each_language(stage, stage.main):
+        old, new = f"countess.{person.language}@example.com", f"ada.king.{person.language}@example.com"
+        person.register(old)
+        person.open("/account/email").locator("[name=email]").fill(new)
+        person.press("main form:has([name=email]) .button")
+        yield Shown.once(person, "account-addresses-code")
+        person.type_code(person.code_for(new))
+        yield Shown.once(person, "account-addresses-changed")
+        person.open(person.link(old, "/account/undo"))
+        yield Shown.once(person, "address-undo")
+        person.press()
+        yield Shown.once(person, "address-undone")
+
+
+def leaving(stage: Stage) -> Iterator[Shown]:
+    """A deletion, and its undoing."""
+    for person in one_of_each_language(stage, stage.main):
+        email = f"leaving.{person.language}@example.com"
+        person.register(email)
+        person.open("/account/delete")
+        person.press()
+        yield Shown.once(person, "account-delete-error")
+        person.page.locator("[name=sure]").check()
+        person.press()
+        yield Shown.once(person, "deleted")
+        person.open(person.link(email, "/account/restore"))
+        yield Shown.once(person, "restore")
+        person.press()
+        yield Shown.once(person, "restored")
 
 
 def asked_first(stage: Stage) -> Iterator[Shown]:
@@ -89,4 +91,4 @@ def asked_first(stage: Stage) -> Iterator[Shown]:
     person.close()
 
 
-WALKS: tuple[Walk, ...] = (account, asked_first)
+WALKS: tuple[Walk, ...] = (account, another_address, leaving, asked_first)

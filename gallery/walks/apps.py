@@ -7,7 +7,7 @@ import urllib.request
 from collections.abc import Iterator
 from urllib.parse import urlencode
 
-from gallery.person import Person, Shown, Walk
+from gallery.person import Person, Shown, Walk, one_of_each_language
 from gallery.stage import SHOP, Stage
 
 EMAIL = "emmy@example.com"
@@ -46,11 +46,17 @@ def signing_in(stage: Stage) -> Iterator[Shown]:
     person.open(_request(stage.club))
     yield Shown(person, "app-not-admitted")
     yield from _devices(stage, person)
-    person.open(f"/oauth/logout?client_id={stage.shop}")
-    yield Shown(person, "logout")
-    person.press()
-    yield Shown(person, "signed-out")
     person.close()
+
+
+def signing_out(stage: Stage) -> Iterator[Shown]:
+    """An app asks for it."""
+    for person in one_of_each_language(stage, stage.main):
+        person.register(f"out.{person.language}@example.com")
+        person.open(f"/oauth/logout?client_id={stage.shop}")
+        yield Shown.once(person, "logout")
+        person.press()
+        yield Shown.once(person, "signed-out")
 
 
 def _devices(stage: Stage, person: Person) -> Iterator[Shown]:
@@ -81,4 +87,4 @@ def _user_code(stage: Stage) -> str:
         return str(json.load(answer)["user_code"])
 
 
-WALKS: tuple[Walk, ...] = (signing_in,)
+WALKS: tuple[Walk, ...] = (signing_in, signing_out)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from gallery.person import Person, Shown, Walk
+from gallery.person import Person, Shown, Walk, one_of_each_language
 from gallery.stage import Stage
 from tests.support.api import Api
 
@@ -67,6 +67,7 @@ def resent(stage: Stage) -> Iterator[Shown]:
     person.ask("charles@example.com")
 
     def again() -> None:
+        person.move()
         person.press("[data-open] .also button")
 
     again()
@@ -92,17 +93,22 @@ def links(stage: Stage) -> Iterator[Shown]:
     yield Shown(phone, "link-elsewhere")
     phone.press()
     yield Shown(phone, "link-approved")
-    other = "mary@example.com"
-    person.ask(other)
-    stop = person.link(other, "/login/not-me")
-    phone.open(stop)
-    yield Shown(phone, "not-me")
-    phone.press()
-    yield Shown(phone, "not-me-done")
-    phone.open(person.link(other, "/login/link"))
-    yield Shown(phone, "link-dead")
     phone.close()
     person.close()
+
+
+def stopped(stage: Stage) -> Iterator[Shown]:
+    """Codes that somebody else asked for."""
+    for person in one_of_each_language(stage, stage.main):
+        stranger, email = Person(stage, stage.main), f"mary.{person.language}@example.com"
+        stranger.ask(email)
+        stranger.close()
+        person.open(person.link(email, "/login/not-me"))
+        yield Shown.once(person, "not-me")
+        person.press()
+        yield Shown.once(person, "not-me-done")
+        person.open(person.link(email, "/login/link"))
+        yield Shown.once(person, "link-dead")
 
 
 def registration(stage: Stage) -> Iterator[Shown]:
@@ -130,4 +136,4 @@ def pressure(stage: Stage) -> Iterator[Shown]:
         person.close()
 
 
-WALKS: tuple[Walk, ...] = (first_page, code, resent, links, registration, pressure)
+WALKS: tuple[Walk, ...] = (first_page, code, resent, links, stopped, registration, pressure)
