@@ -35,7 +35,8 @@ def init_assets(app: Flask) -> None:
             values["v"] = fingerprint(folder / values["filename"])
 
     def cache_asset(response: Response) -> Response:
-        if request.endpoint == "static" and response.status_code in (200, 304):
+        if request.endpoint == "static" and response.status_code in (200, 206, 304):
+            response.vary.add("Accept-Encoding")
             asset = folder / (request.view_args or {}).get("filename", "")
             lasting = request.args.get("v") == fingerprint(asset)
             response.headers["Cache-Control"] = (
