@@ -182,7 +182,8 @@ def test_a_static_file_is_sent_as_small_as_the_browser_can_read_it(
         buffered=True,
     )
     assert (again.status_code, again.data) == (304, b"")
-    part = client.get("/static/portal.css", headers={"Accept-Encoding": accepted, "Range": "bytes=0-9"}, buffered=True)
+    wanted = {"Accept-Encoding": accepted, "Range": "bytes=0-9"}
+    part = client.get("/static/portal.css", headers=wanted, buffered=True)
     assert (part.status_code, part.data) == (206, whole.data[:10])
     for answer in (sent, again, part):
         assert answer.headers["Vary"] == "Accept-Encoding"
