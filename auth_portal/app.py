@@ -91,8 +91,8 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_logging(app)
     init_metrics(app)
     init_security(app, settings)
-    init_assets(app)
     init_i18n(app)
+    init_assets(app)
     init_errors(app)
     _register_doors(app)
     return app

@@ -1,4 +1,4 @@
-"""The gallery: every page of the portal in a state that has a name, in a real browser at a real portal.
+"""The gallery: every page and letter of the portal in a state that has a name, in a real browser at a real portal.
 
 ===============  ====================================================================================
 ``__main__``     the command line: ``python -m gallery``, which writes the pictures

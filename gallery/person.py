@@ -9,7 +9,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from playwright.sync_api import Page
+from playwright.sync_api import Page, Response
 
 from gallery.stage import Stage
 from tests.support.chromium import Visitor
@@ -31,6 +31,16 @@ class Person(Visitor):
             self.accept_status(status)
         self.accepted.append("Autofocus processing was blocked")  # a field that was filled in before it got the focus
         self.others = (stage.site,)
+
+    def new_page(self) -> Page:
+        """Open a tab. A page may refuse; a picture, style or script that it names may not be missing."""
+        page = super().new_page()
+        page.on("response", self._note_missing)
+        return page
+
+    def _note_missing(self, response: Response) -> None:
+        if response.status >= 400 and response.request.resource_type in ("stylesheet", "script", "image", "font"):
+            self.complaints.append(f"{response.status}: {response.url}")
 
     def move(self) -> None:
         """Go on from another network."""

@@ -10,7 +10,6 @@ from playwright.sync_api import Page
 Kind = Literal["webp", "png"]
 WIDTHS = (320, 1280)
 THEMES: tuple[Literal["light", "dark"], ...] = ("light", "dark")
-_HEIGHTS = {320: 640, 1280: 800}
 _LONGEST = 1600
 """Pixels of a long page that are in a picture: the rest is more of the same."""
 _QUALITY = 80
@@ -40,4 +39,4 @@ def picture(page: Page, kind: Kind) -> bytes:
 
 def resize(page: Page, width: int) -> None:
     """Make the window as wide as this; a narrow one is a phone's."""
-    page.set_viewport_size({"width": width, "height": _HEIGHTS[width]})
+    page.set_viewport_size({"width": width, "height": 640 if width < 480 else 800})

@@ -9,7 +9,7 @@ import sys
 import urllib.error
 import urllib.parse
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
@@ -111,13 +111,18 @@ class Visitor:
 
 def act(run: Run, process: PortalProcess, sink: MailSink) -> None:
     """Everything that a portal does, well and badly."""
-    ada, grace, unlucky = ADDRESSES
 
     def code_to(email: str) -> str:
         code = code_in(sink.sent_to(email)[-1])
         run.codes[f"code {len(run.codes)}"] = code
         return code
 
+    _call(run, process, sink, code_to)
+    _visit(run, process, code_to)
+
+
+def _call(run: Run, process: PortalProcess, sink: MailSink, code_to: Callable[[str], str]) -> None:
+    ada, _grace, unlucky = ADDRESSES
     with Recorder(run, process.url) as api:
         assert api.send_code(ada).status == 201
         assert api.send_code(ada).status == 409
@@ -140,7 +145,9 @@ def act(run: Run, process: PortalProcess, sink: MailSink) -> None:
         assert api.send_code(unlucky).status == 500
         sink.fault = None
 
-    visitor = Visitor(run, process.url)
+
+def _visit(run: Run, process: PortalProcess, code_to: Callable[[str], str]) -> None:
+    grace, visitor = ADDRESSES[1], Visitor(run, process.url)
     visitor.open("/login")
     visitor.open("/login", email=grace)
     code = code_to(grace)

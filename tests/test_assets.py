@@ -189,6 +189,29 @@ def test_a_static_file_is_sent_as_small_as_the_browser_can_read_it(
         assert answer.headers["Vary"] == "Accept-Encoding"
 
 
+@pytest.mark.parametrize("start", ["x", "x" * 300, "./y", "a/../b"])
+def test_however_its_address_is_spelt_a_file_is_prepared_once(app: Flask, start: str) -> None:
+    """Else anybody could fill the memory, and have all be compressed anew."""
+    client, headers = app.test_client(), {"Accept-Encoding": "br"}
+    plain = client.get("/static/portal.css", headers=headers, buffered=True)
+    files, compressed = fingerprint.cache_info().currsize, len(app.extensions["compress"].cache.data)
+    again = client.get(f"/static/{start}/../portal.css", headers=headers, buffered=True)
+    assert (again.status_code, again.data) == (200, plain.data)
+    assert (fingerprint.cache_info().currsize, len(app.extensions["compress"].cache.data)) == (files, compressed)
+
+
+@pytest.mark.parametrize("refused", ["br;q=0", "gzip;q=0, br;q=0", "br, identity;q=0.5, *;q=0"])
+def test_an_encoding_that_is_refused_is_not_used(app: Flask, refused: str) -> None:
+    answer = app.test_client().get("/static/portal.css", headers={"Accept-Encoding": refused}, buffered=True)
+    assert "Content-Encoding" not in answer.headers
+
+
+def test_no_cookie_goes_with_what_anybody_may_keep(app: Flask) -> None:
+    client = app.test_client()
+    assert "Set-Cookie" in client.get("/login?lang=de").headers
+    assert "Set-Cookie" not in client.get("/static/portal.css?lang=de", buffered=True).headers
+
+
 def test_a_page_with_a_secret_is_never_compressed(browser: BrowserDriver) -> None:
     """BREACH: the length of a compressed page tells how its text resembles the secret in it."""
     answer = browser.client.get("/login", headers={"Accept-Encoding": "br, gzip"})

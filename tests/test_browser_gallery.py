@@ -1,4 +1,4 @@
-"""Every page in every state that the gallery shows, light and dark, in three languages: ui.md; WEB-16 to WEB-19."""
+"""Every page in every state that the gallery shows, light and dark, in three languages: ui.md; WEB-16, WEB-18, WEB-19."""
 
 from __future__ import annotations
 
@@ -50,9 +50,10 @@ def faults_in(shown: Shown, language: str) -> list[object]:
     found += faults_of(page, without=OF_WHOLE_PAGES if shown.name.startswith("letter-") else ())
     page.emulate_media(color_scheme="dark")
     found += faults_of(page, "color-contrast")
-    if overflow(page):
-        found.append(f"{overflow(page)} px wider than a small phone")
-    resize(page, 1280)
+    for width in (320, 768, 1280):
+        resize(page, width)
+        if overflow(page):
+            found.append(f"{overflow(page)} px wider than a window of {width}")
     page.evaluate(_TEXT, "200%")
     if overflow(page):
         found.append(f"{overflow(page)} px wider than the window with text of twice the size")
@@ -64,9 +65,12 @@ def faults_in(shown: Shown, language: str) -> list[object]:
 def test_every_page_is_accessible_fits_and_complains_of_nothing(shown_on: Stage, walk: Walk) -> None:
     """Axe-core's rules, WCAG 1.4.4, 1.4.10 and 2.5.8; no word in the console, no request to another origin."""
     found: list[object] = []
+    names = set()
     for shown in walk(shown_on):
+        names.add(shown.name)
         for language in shown.each_language():
             found += [(shown.name, language, fault) for fault in faults_in(shown, language)]
         found += [(shown.name, complaint) for complaint in shown.person.complaints]
         shown.person.complaints.clear()
+    assert names, "a walk that shows nothing"
     assert found == []

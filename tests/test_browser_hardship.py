@@ -24,6 +24,10 @@ LONG = "Wolfeschlegelsteinhausenbergerdorffwelchevoralternwarengewissenh"
 EMOJI = "👩‍💻 Ada 🏳️‍🌈"
 COOKIES = {"en": "allow cookies", "tr": "çerezlere izin verin", "ar": "ملفات تعريف الارتباط"}
 
+_WATCH = """window.moved = [];
+new PerformanceObserver((list) => moved.push(...list.getEntries().map((entry) => entry.value)))
+    .observe({ type: 'layout-shift', buffered: true });"""
+
 
 def enter(visitor: Visitor, email: str, *, scripted: bool = True) -> Page:
     """Ask for a code and type it."""
@@ -36,7 +40,7 @@ def enter(visitor: Visitor, email: str, *, scripted: bool = True) -> Page:
 
 @pytest.mark.parametrize("scripted", [True, False], ids=["with JavaScript", "without JavaScript"])
 def test_the_keyboard_alone_signs_in_and_registers(visit: Visit, email: str, scripted: bool) -> None:
-    """WEB-01, WEB-18: no pointer is used; the field that is next has the focus of itself."""
+    """WEB-01, WEB-17: no pointer is used; the field that is next has the focus of itself."""
     visitor = visit(java_script_enabled=scripted)
     page, keys = visitor.page, visitor.page.keyboard
     page.goto("/login")
@@ -63,19 +67,32 @@ def test_the_keyboard_alone_signs_in_and_registers(visit: Visit, email: str, scr
     page.wait_for_url("**/account")
 
 
-def test_without_javascript_and_images_everything_can_be_done(visit: Visit, email: str) -> None:
+@pytest.mark.parametrize("locale", COOKIES)
+def test_without_javascript_and_images_somebody_signs_in_and_registers(visit: Visit, email: str, locale: str) -> None:
     """WEB-01."""
-    visitor = visit(java_script_enabled=False)
+    visitor = visit(java_script_enabled=False, locale=locale)
     visitor.accepted.append("net::ERR_FAILED")
     visitor.context.route(
         "**/*", lambda route: route.abort() if route.request.resource_type == "image" else route.continue_()
     )
     register(enter(visitor, email, scripted=False))
+    expect(visitor.page.locator("html")).to_have_attribute("lang", locale)
+
+
+def test_nothing_moves_while_pages_are_shown(visit: Visit, email: str) -> None:
+    """Not a pixel: what scripts uncover has had its room from the start."""
+    visitor = visit(**SMALL)
+    visitor.context.add_init_script(_WATCH)
+    page = visitor.ask(email)
+    for path in ("/login", "/login?by=phone", "/login/code"):
+        page.goto(path)
+        page.wait_for_timeout(1_200)
+        assert (path, page.evaluate("moved")) == (path, [])
 
 
 @pytest.mark.parametrize("name", [LONG, EMOJI])
 def test_unusual_names_and_the_longest_address_fit_the_smallest_screen(visit: Visit, name: str) -> None:
-    """WEB-16: a name of 64 characters, one of emoji, an address of 254."""
+    """WEB-19: a name of 64 characters, one of emoji, an address of 254."""
     visitor = visit(**SMALL)
     start = f"{os.getpid()}.{next(_numbers)}."
     email = start + "a" * (64 - len(start)) + "@" + ".".join(["b" * 62, "b" * 61, "b" * 60]) + ".com"
@@ -107,7 +124,7 @@ def test_whoever_wants_no_motion_sees_none(visit: Visit, email: str) -> None:
 def test_a_browser_that_keeps_no_cookies_is_told_that_they_are_needed(
     visit: Visit, portal: PortalProcess, tmp_path: Path, locale: str
 ) -> None:
-    """WEB-13: in its language."""
+    """In its language (ui.md)."""
     chromium = visit().context.browser
     assert chromium is not None
     profile = tmp_path / "profile" / "Default"

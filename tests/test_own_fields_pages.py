@@ -33,7 +33,7 @@ def test_what_is_filled_in_is_kept_and_shown_to_its_person(app: Flask, browser: 
     assert answer.location == "/account"
     assert kept(app) == FILLED
     browser.follow(answer)
-    shown = ["Analytical Engines &amp; Söhne", "12", "December 10, 1815", "Development", "https://ada.example/"]
+    shown = ["Analytical Engines &amp; Söhne", "12", "10 December 1815", "Development", "https://ada.example/"]
     assert [value for value in shown if f"<bdi>{value}</bdi>" not in browser.page] == []
     labels = ["Company", "Seats", "Birthday", "Team", "Web site", "Newsletter", "House rules"]
     assert [label for label in labels if f"<dt>{label}</dt>" not in browser.page] == []

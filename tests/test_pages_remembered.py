@@ -8,6 +8,7 @@ from http.cookies import Morsel
 from flask import Flask
 from werkzeug.test import TestResponse
 
+from tests.conftest import Made
 from tests.drivers import BrowserDriver, cookies_of
 from tests.support.smtp import MailSink
 
@@ -57,6 +58,39 @@ def test_who_clears_the_box_is_forgotten(browser: BrowserDriver) -> None:
     browser.post("/login", {"email": ADA, "asked": "remember", "remember": "y"})
     browser.get("/login")
     browser.post("/login", {"email": ADA, "asked": "remember"})
+    assert filled_in(browser) == ("", False)
+
+
+def test_a_full_network_changes_nothing_about_it(make_app: Made, outbox: MailSink) -> None:
+    """The box counts also where a puzzle, a wait or a fault comes first."""
+    app = make_app(sends_per_source_per_hour=1, resend_after=0)
+    BrowserDriver(app, outbox).ask("bob@example.com")
+    browser = BrowserDriver(app, outbox)
+    browser.get("/login")
+    answer = browser.post("/login", {"email": ADA, "asked": "remember", "remember": "y"})
+    assert answer.status_code == 429
+    assert kept(answer) is not None
+    assert filled_in(browser) == (ADA, True)
+    answer = browser.post("/login", {"email": ADA, "asked": "remember"})
+    assert (answer.status_code, filled_in(browser)) == (429, ("", False))
+
+
+def test_who_clears_the_box_is_forgotten_whatever_was_typed(browser: BrowserDriver) -> None:
+    browser.get("/login")
+    browser.post("/login", {"email": ADA, "asked": "remember", "remember": "y"})
+    browser.get("/login")
+    assert browser.post("/login", {"email": "nobody", "asked": "remember"}).status_code == 400
+    assert filled_in(browser) == ("", False)
+
+
+def test_who_leaves_is_forgotten(browser: BrowserDriver) -> None:
+    """PRIV-02."""
+    browser.get("/login")
+    browser.post("/login", {"email": ADA, "asked": "remember", "remember": "y"})
+    browser.enter(browser.outbox.code_sent_to(ADA))
+    browser.post("/register", {"first_name": "Ada", "last_name": "Lovelace", "terms": "y"})
+    browser.get("/account/delete")
+    browser.post("/account/delete", {"sure": "y"})
     assert filled_in(browser) == ("", False)
 
 

@@ -192,7 +192,7 @@ def test_a_code_says_whose_it_is_and_for_what() -> None:
         "Auth Portal: Your sign-in code is 0471. It works for 10 minutes. Never share it, not even with us."
         "\n\n@portal.example #0471"
     )
-    shop = AskingApp("Çiçekçi", "#ff0000", "https://portal.example/logo")
+    shop = AskingApp("Çiçekçi", "#ff0000")
     assert texts.code(code_letter(app=shop, purpose="add_address")).text.startswith(
         "Çicekci: Your code to add this number is 0471."
     )

@@ -36,12 +36,21 @@ def test_who_registers_is_welcomed_once(app: Flask, browser: BrowserDriver, outb
     assert [line for line in text_of(letter).splitlines() if line.isdigit()] == []
 
 
-def test_who_registers_by_the_json_api_is_welcomed_in_their_language(
-    app: Flask, api: ApiDriver, outbox: MailSink
-) -> None:
+def test_who_registers_by_the_json_api_is_welcomed_too(app: Flask, api: ApiDriver, outbox: MailSink) -> None:
     api.register(ADA)
     settle(app)
     assert [letter.recipients for letter in outbox.welcomes] == [[ADA]]
+
+
+def test_the_welcome_is_in_the_language_of_the_registration(
+    app: Flask, browser: BrowserDriver, outbox: MailSink
+) -> None:
+    browser.get("/login?lang=de")
+    browser.register(ADA)
+    settle(app)
+    [letter] = outbox.welcomes
+    assert letter.parsed["Content-Language"] == "de"
+    assert "Ihr Konto ist eingerichtet" in html_of(letter)
 
 
 def test_a_number_is_not_welcomed(make_app: Made, outboxes: Outboxes) -> None:

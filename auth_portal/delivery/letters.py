@@ -46,7 +46,6 @@ _FACTS = (
     "device",
     "network",
     "app",
-    "logo",
     "color",
     "dark_color",
     "dark_text",
@@ -108,7 +107,6 @@ class Letters:
             link=letter.link,
             not_me=letter.not_me,
             app=app.name if app else None,
-            logo=app.logo if app else None,
             **accent_of(app.color)._asdict() if app and app.color else {},
         )
 

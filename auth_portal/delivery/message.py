@@ -68,8 +68,8 @@ class Message(flask_mail.Message):
 
 @lru_cache(maxsize=64)
 def encode_text(text: str) -> str:
-    """A header's text as RFC 2047 has it, folded; ASCII stays as it is."""
-    return text if text.isascii() else Header(text, "utf-8").encode(linesep="\r\n")
+    """A header's text as RFC 2047 has it, folded; ASCII that does not look like that stays as it is (MAIL-06)."""
+    return text if text.isascii() and "=?" not in text else Header(text, "utf-8").encode(linesep="\r\n")
 
 
 @lru_cache(maxsize=64)

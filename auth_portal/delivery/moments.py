@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from functools import lru_cache
 from typing import Literal
 
@@ -24,7 +24,7 @@ def spell_moment(moment: datetime, locale: str, length: Length = "year") -> str:
     return f"{joined.replace('{1}', spell_day(moment, locale, length)).replace('{0}', time)} UTC"
 
 
-def spell_day(moment: datetime, locale: str, length: Length = "year") -> str:
+def spell_day(moment: date, locale: str, length: Length = "year") -> str:
     """The date alone."""
     if length == "year":
         return format_date(moment, "long", locale=_locale(locale))

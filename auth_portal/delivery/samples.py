@@ -20,11 +20,7 @@ from auth_portal.signin.otp import AskingApp, CodeLetter
 _MAIL, _PHONE = Destination("email", "ada@example.com"), Destination("sms", "+905550100100")
 _MOMENT = datetime(2026, 3, 4, 5, 6, tzinfo=UTC)
 _CALLER = Caller.browser("made up", "203.0.113.7", "Firefox/Windows")
-_LOGO = (
-    "data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 8 8'%3E"
-    "%3Cpath fill='%23ffd400' d='M0 0h8v8H0z'/%3E%3Cpath d='M2 3h4l-.5 3h-3z'/%3E%3C/svg%3E"
-)
-_APP = AskingApp("Demo Shop", "#ffd400", _LOGO)
+_APP = AskingApp("Demo Shop", "#ffd400")
 _NEWS: dict[NewsKind, tuple[int | None, int | None]] = {
     "main_changed": (0, 1),
     "added": (None, 1),
@@ -82,7 +78,7 @@ class Samples:
         yield "wrong-codes", "wrong_codes", replace(notice, caller=None)
         yield from self._news(to, locale)
         deleted = LeavingLetter(to, _MOMENT, locale, None, None)
-        restore = f"{self._url}/account/restore/{'a5' * 32}"
+        restore = f"{self._url}/account/restore/{'a5' * 24}"
         yield (
             "account-closed",
             "account_deleted",

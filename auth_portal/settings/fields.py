@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from auth_portal.marks import _
 from auth_portal.settings.budget import SITE_BUDGETS
 
-LOCALES = ("tr", "en", "de", "fr", "es", "ar")
+Locale = Literal["tr", "en", "de", "fr", "es", "ar"]
+LOCALES: tuple[str, ...] = get_args(Locale)
 """What pages, letters, text messages and the API speak: a catalogue each."""
 GUIDE_LOCALES = ("tr", "en")
 """What the documents of docs/ are written in. In other languages their pages are English."""
@@ -224,9 +225,7 @@ class Fields(BaseModel):
             "comma-separated: `10.20.0.0/16,fd12:3456::/32`."
         ),
     )
-    default_locale: Literal["tr", "en", "de", "fr", "es", "ar"] = Field(
-        "tr", description=_("Language where nobody asked for one.")
-    )
+    default_locale: Locale = Field("tr", description=_("Language where nobody asked for one."))
     brand_name: str = Field("Auth Portal", min_length=1, max_length=60, description=_("Name on pages and letters."))
     brand_logo: str = Field(
         "", description=_("A picture beside the name, square: a PNG, JPEG, WebP or SVG file of up to 64 KiB.")

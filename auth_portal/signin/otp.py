@@ -43,11 +43,10 @@ FOREIGN_ATTEMPTS = 2
 
 @dataclass(frozen=True, slots=True)
 class AskingApp:
-    """The app that a person signs in to: its name, colour (``#rrggbb``) and the address of its logo."""
+    """The app that a person signs in to: its name and colour (``#rrggbb``)."""
 
     name: str
     color: str | None = None
-    logo: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

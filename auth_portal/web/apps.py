@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from flask import url_for
-
 from auth_portal.oidc.clients import Client
 from auth_portal.signin.otp import AskingApp
 from auth_portal.web.services import services
 
 
 def app_of(client: Client) -> AskingApp:
-    """Name, colour and the address of the logo, which we serve ourselves."""
-    logo = services().settings.public_url + url_for("discovery.logo", client_id=client.id)
-    return AskingApp(client.name, client.color, logo if client.has_logo else None)
+    """What a letter shows of it. No logo: a picture that a letter loads tells when it is read (MAIL-05)."""
+    return AskingApp(client.name, client.color)
 
 
 def tell_apps() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from functools import cache
+from os.path import normpath
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,7 @@ def init_assets(app: Flask) -> None:
         "COMPRESS_CACHE_BACKEND": DictCache,
         "COMPRESS_CACHE_KEY": lambda _request: g.asset,
     }
-    compress = Compress(app)
+    compress = app.extensions["compress"] = Compress(app)
 
     def add_fingerprint(endpoint: str, values: dict[str, Any]) -> None:
         if endpoint == "static" and "v" not in values:
@@ -36,24 +37,34 @@ def init_assets(app: Flask) -> None:
 
     def cache_asset(response: Response) -> Response:
         if request.endpoint == "static" and response.status_code in (200, 206, 304):
+            # However its address is spelt ("x/../portal.css"), a file is one: what is kept of it has its own name.
+            asset = Path(normpath(folder / (request.view_args or {})["filename"]))
             response.vary.add("Accept-Encoding")
-            asset = folder / (request.view_args or {}).get("filename", "")
-            lasting = request.args.get("v") == fingerprint(asset)
-            response.headers["Cache-Control"] = (
-                f"public, max-age={_YEAR_S}, immutable" if lasting else "public, max-age=300"
-            )
-        if request.endpoint == "static" and response.status_code == 200:
-            response.direct_passthrough = False
-            response.set_data(response.get_data())
-            g.asset = f"{request.path} {response.get_etag()[0]}"
-            return compress.after_request(response)
+            keep(response, fingerprint(asset))
+            # The library knows no "q=0": where somebody refuses an encoding, none is used.
+            if response.status_code == 200 and all(quality for _, quality in request.accept_encodings):
+                response.direct_passthrough = False
+                response.set_data(response.get_data())
+                g.asset = f"{asset} {response.get_etag()[0]}"
+                return compress.after_request(response)
         return response
 
     app.url_defaults(add_fingerprint)
     app.after_request(cache_asset)
 
 
+def keep(response: Response, version: str) -> None:
+    """Let it be kept for a year under the address that has its version, else for five minutes."""
+    lasting = request.args.get("v") == version
+    response.headers["Cache-Control"] = f"public, max-age={_YEAR_S}, immutable" if lasting else "public, max-age=300"
+
+
 @cache
 def fingerprint(path: Path) -> str:
     """The first 40 bits of a file's SHA-256; empty where there is no such file."""
-    return hashlib.sha256(path.read_bytes()).hexdigest()[:10] if path.is_file() else ""
+    return version_of(path.read_bytes()) if path.is_file() else ""
+
+
+def version_of(content: bytes) -> str:
+    """The first 40 bits of its SHA-256."""
+    return hashlib.sha256(content).hexdigest()[:10]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from babel import Locale
@@ -83,7 +83,7 @@ def moment_in_words(moment: datetime, length: Length = "year") -> str:
     return spell_moment(moment, str(get_locale()), length)
 
 
-def day_in_words(moment: datetime) -> str:
+def day_in_words(moment: date) -> str:
     """A date in the language of the page."""
     return spell_day(moment, str(get_locale()))
 
@@ -94,7 +94,8 @@ def language_name(code: str) -> str:
 
 
 def _keep_choice(response: Response) -> Response:
-    if is_api(request.path) or request.endpoint is None:
+    # What anybody may keep is for everybody: no cookie goes with it.
+    if is_api(request.path) or request.endpoint is None or response.cache_control.public:
         return response
     choice = request.args.get("lang")
     if choice is not None and choice in LOCALES:

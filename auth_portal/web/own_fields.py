@@ -5,10 +5,11 @@ from __future__ import annotations
 from datetime import date
 from typing import Any
 
-from flask_babel import format_date, get_locale, gettext
+from flask_babel import get_locale, gettext
 
 from auth_portal.settings import RegistrationField
 from auth_portal.signin.users import Profile
+from auth_portal.web.i18n import day_in_words
 from auth_portal.web.services import services
 
 
@@ -32,7 +33,7 @@ def _words(field: RegistrationField, value: Any) -> str:
         return field.words(value, str(get_locale()))
     if field.type == "date":
         try:
-            return str(format_date(date.fromisoformat(value), "long"))
+            return day_in_words(date.fromisoformat(value))
         except (TypeError, ValueError):
             pass
     return str(value)

@@ -58,7 +58,12 @@ def remember(response: Response, form: EmailForm | PhoneForm, destination: Desti
     """
     if form.remember.data:
         set_cookie(response, _REMEMBERED, quote(destination.value, safe="@+"), _REMEMBERED_FOR)
-    elif "asked" in request.form:
+    else:
+        _forget_where_cleared(response, form)
+
+
+def _forget_where_cleared(response: Response, form: EmailForm | PhoneForm) -> None:
+    if "asked" in request.form and not form.remember.data:
         forget(response)
 
 
@@ -69,7 +74,7 @@ def forget(response: Response) -> None:
 
 
 def login_page(form: EmailForm | PhoneForm, status: int = 200) -> Response:
-    """The page that asks."""
+    """The page that asks, at first or because of what was sent."""
     page = render_template(
         "pages/login.html",
         form=form,
@@ -78,7 +83,9 @@ def login_page(form: EmailForm | PhoneForm, status: int = 200) -> Response:
         **country(),
         **notice_of_before(),
     )
-    return make_response(page, status)
+    response = make_response(page, status)
+    _forget_where_cleared(response, form)
+    return response
 
 
 def no_text_page(form: EmailForm | PhoneForm, error: TooManyRequests) -> Response:

@@ -92,7 +92,9 @@ def send_code() -> Response:
     except TooManyRequests as error:
         if destination.channel == "sms" and not error.takes_proof:
             return no_text_page(form, error)
-        return pressure_page(destination, error, had_proof=bool(proof))
+        response = pressure_page(destination, error, had_proof=bool(proof))
+        remember(response, form, destination)
+        return response
     except ResendTooSoon as error:
         _note_challenge(flow, services().otp.find_challenge(caller_of(secret)))
         wait = error.retry_after
