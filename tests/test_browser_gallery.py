@@ -1,4 +1,4 @@
-"""Every page in every state that the gallery shows, light and dark, in three languages: ui.md; WEB-16, WEB-18, WEB-19."""
+"""Every page and letter of the gallery, in three languages, light and dark: WEB-16, WEB-18, WEB-19, ui.md."""
 
 from __future__ import annotations
 
