@@ -79,9 +79,10 @@ def test_without_javascript_and_images_somebody_signs_in_and_registers(visit: Vi
     expect(visitor.page.locator("html")).to_have_attribute("lang", locale)
 
 
-def test_nothing_moves_while_pages_are_shown(visit: Visit, email: str) -> None:
-    """Not a pixel: what scripts uncover has had its room from the start."""
-    visitor = visit(**SMALL)
+@pytest.mark.parametrize("locale", COOKIES)
+def test_nothing_moves_while_pages_are_shown(visit: Visit, email: str, locale: str) -> None:
+    """Not a pixel: what scripts uncover has had its room from the start (ui.md)."""
+    visitor = visit(**SMALL, locale=locale)
     visitor.context.add_init_script(_WATCH)
     page = visitor.ask(email)
     for path in ("/login", "/login?by=phone", "/login/code"):
