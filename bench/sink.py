@@ -12,7 +12,6 @@ import threading
 
 _ADDRESS = re.compile(rb"<([^>]*)>")
 _CODE_LINE = re.compile(rb"^[ \t]*(\d{4,8})[ \t]*\r?$", re.MULTILINE)
-_LAST_LINE = re.compile(rb"\n@\S+ #\d+")
 _TEXT_PART = re.compile(rb"^content-type: *text/plain", re.IGNORECASE | re.MULTILINE)
 _ENCODING = re.compile(rb"^content-transfer-encoding: *(\S+)", re.IGNORECASE | re.MULTILINE)
 
@@ -99,7 +98,7 @@ class Sink(socketserver.ThreadingTCPServer):
 
     def keep(self, recipients: list[str], letter: bytes) -> None:
         """Remember the newest letter of each recipient that has a code: a welcome or a notice comes at any time."""
-        if _LAST_LINE.search(letter):
+        if _CODE_LINE.search(letter):
             self._letters.update(dict.fromkeys(recipients, letter))
 
     def take_code(self, address: str) -> str:
