@@ -14,8 +14,7 @@ from tests.conftest import Made
 pytestmark = pytest.mark.parametrize("database_url", ["sqlite"], indirect=True)
 
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 8 8"><path d="M0 0h8v8H0z"/></svg>'
-GROUNDS = {"light": ["#ffffff", "#eef4f1"], "dark": ["#171c1b", "#1d2725"]}
-"""Cards, and what is tinted on them."""
+GROUNDS = {"light": "#ffffff", "dark": "#171c1b"}
 
 
 def rgb(color: str) -> tuple[int, int, int]:
@@ -75,7 +74,7 @@ def test_another_logo_has_another_address(make_app: Made, tmp_path: Path) -> Non
 
 
 @pytest.mark.parametrize("color", ["#ffffff", "#000000", "#ffe600", "#0000FF", "#7f7f7f", "#e3000f"])
-def test_every_colour_can_be_read_on_all_grounds(make_app: Made, color: str) -> None:
+def test_every_colour_can_be_read_on_both_grounds(make_app: Made, color: str) -> None:
     """WEB-18: 4.5 to 1, computed; the text on a button as well."""
     client = make_app(brand_color=color).test_client()
     [address] = linked(client.get("/login").text, "/brand/theme.css")
@@ -83,7 +82,7 @@ def test_every_colour_can_be_read_on_all_grounds(make_app: Made, color: str) -> 
     light, dark = styles.split("@media (prefers-color-scheme: dark)")
     for ground, rules in (("light", light), ("dark", dark)):
         found = dict(re.findall(r"--([a-z-]+): (#[0-9a-f]{6})", rules))
-        assert min(contrast(rgb(found["accent"]), rgb(color)) for color in GROUNDS[ground]) >= 4.5
+        assert contrast(rgb(found["accent"]), rgb(GROUNDS[ground])) >= 4.5
         assert contrast(rgb(found["accent"]), rgb(found["on-accent"])) >= 4.5
         assert contrast(rgb(found["accent-over"]), rgb(found["on-accent"])) >= 4.5
 

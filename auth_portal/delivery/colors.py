@@ -6,8 +6,8 @@ from functools import lru_cache
 from typing import NamedTuple
 
 _CONTRAST = 4.5
-_LIGHT, _DARK = (238, 244, 241), (29, 39, 37)
-"""The tinted grounds of portal.css: what can be read on them can be read on white and on a dark card, too."""
+_LIGHT, _DARK = (255, 255, 255), (23, 28, 27)
+"""The cards of portal.css. On what is tinted no text has the accent: docs.css has colours of its own there."""
 _STEPS = 40
 Rgb = tuple[int, int, int]
 
@@ -42,12 +42,12 @@ def accent_of(color: str) -> Accent:
 
 
 def on_white(color: str) -> str:
-    """The colour, dark enough to be read on light grounds, and for white to be read on it."""
+    """The colour, dark enough to be read on white, and for white to be read on it."""
     return _hex(_readable(_parse(color), _LIGHT, (0, 0, 0)))
 
 
 def on_dark(color: str) -> str:
-    """The colour, light enough to be read on the dark grounds of pages and letters."""
+    """The colour, light enough to be read on the dark ground of pages and letters."""
     return _hex(_readable(_parse(color), _DARK, (255, 255, 255)))
 
 

@@ -199,8 +199,6 @@ CONSUME_LIVE = update(Table).where(_BY_ID, _BY_CALLER, is_live()).values(_USED)
 APPROVE = update(Table).where(_BY_ID, is_live()).values(approved_at=bindparam("now"))
 CONSUME_APPROVED = update(Table).where(_BY_ID, _BY_CALLER, is_live(), Table.approved_at.is_not(None)).values(_USED)
 # Those that share a code are over with the first of them; a flood may have made any number.
-KILL = (
-    update(Table)
-    .where(_to_destination(), is_live(), or_(Table.seed.is_(None), text(IS_FIRST)))
-    .values(expires_at=bindparam("now"))
-)
+_LIVING = and_(_to_destination(), is_live(), or_(Table.seed.is_(None), text(IS_FIRST)))
+HOLD = select(Table.id).where(_LIVING).order_by(Table.id).with_for_update()
+KILL = update(Table).where(_LIVING).values(expires_at=bindparam("now"))

@@ -117,6 +117,8 @@ class LinkService:
             return found
         values = {"given_channel": found.destination.channel, "given_destination": found.destination.value}
         with self._engine.begin() as connection:
+            # Of two at once the second reads its clock when the first is done, or the codes would live for it still.
+            connection.execute(sql.HOLD, values | {"now": utcnow()})
             if connection.execute(sql.KILL, values | {"now": utcnow()}).rowcount:
                 user = find_user(connection, found.destination)
                 record(connection, "codes_stopped", Actor.of(caller), user.id if user else None)
