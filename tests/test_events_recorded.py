@@ -6,6 +6,7 @@ import json
 import re
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -170,9 +171,8 @@ def test_of_two_clicks_at_once_one_is_recorded(app: Flask, outbox: MailSink) -> 
         BrowserDriver(app, outbox).ask(email)
         found = re.search(r"/login/not-me/([0-9a-f]+)", text_of(outbox.sent_to(email)[-1]))
         assert found is not None
-        token = found[1]
-        results = in_parallel([lambda token=token: links.stop(token, Caller.api("192.0.2.1")).state] * 6)  # type: ignore[misc]
-        assert set(results) <= {"done", "dead"}
+        stopped = in_parallel([partial(links.stop, found[1], Caller.api("192.0.2.1"))] * 6)
+        assert {one.state for one in stopped} <= {"done", "dead"}
         assert len(recorded(app, "codes_stopped")) == number
 
 
