@@ -92,6 +92,7 @@ def create_app(settings: Settings | None = None) -> Flask:
     init_metrics(app)
     init_security(app, settings)
     init_i18n(app)
+    # After it, so that its headers are there before: what is done to answers runs from the last to the first.
     init_assets(app)
     init_errors(app)
     _register_doors(app)

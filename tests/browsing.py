@@ -16,7 +16,7 @@ _numbers = itertools.count()
 
 @pytest.fixture(scope="module")
 def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
-    """A development portal with a database of its own; the mailbox is the checkout's."""
+    """A development portal with a database of its own; letters and texts end in the checkout's mailbox."""
     with development_portal(tmp_path_factory.mktemp("browser") / "portal.db") as running:
         yield running
 

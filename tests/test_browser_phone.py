@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import itertools
 import os
-from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Page, expect
 
+from tests.browsing import portal
 from tests.conftest import Visit
 from tests.support.chromium import Visitor
-from tests.support.portal import PortalProcess, development_portal
+
+__all__ = ["portal"]
 
 _numbers = itertools.count()
 
@@ -28,13 +29,6 @@ navigator.credentials.get = (options) => new Promise((arrive, fail) => {
   window.personDeclines = () => fail(new DOMException('', 'NotAllowedError'));
 });
 """
-
-
-@pytest.fixture(scope="module")
-def portal(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PortalProcess]:
-    """A development portal with a database of its own; text messages end in the checkout's mailbox."""
-    with development_portal(tmp_path_factory.mktemp("phone") / "portal.db") as running:
-        yield running
 
 
 @pytest.fixture
