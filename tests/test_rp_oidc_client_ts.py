@@ -116,6 +116,7 @@ def test_a_page_signs_in_renews_silently_and_signs_out(person: BrowserContext, s
 def test_a_page_signs_in_in_a_window_of_its_own(person: BrowserContext, spa: str, outbox: MailSink) -> None:
     page = person.new_page()
     page.goto(spa)
+    expect(page.locator("#status")).to_have_text("out")  # until then its buttons do nothing
     with page.expect_popup() as opened:
         page.locator("#popup").click()
     sign_in(opened.value, outbox, "window@example.com")
