@@ -100,14 +100,15 @@ def test_the_person_reads_what_the_app_would_see(app: Flask, ada: BrowserDriver)
     shop = RelyingParty(app, is_trusted=False)
     answer = ada.get(shop.address(scope="openid profile"))
     ada.follow(answer)
-    words = (
-        "See your name, your language and what you filled in: Company, Seats, Birthday, Team, Web site, Newsletter"
-    )
+    own_labels = "Company, Seats, Birthday, Team, Web site, Newsletter, and House rules"
+    words = f"See your name, your language and what you filled in: {own_labels}"
     assert words in ada.page
     path = answer.location
     ada.post(path, {"answer": "allow"})
     ada.get("/account/apps")
     assert words in ada.page
+    ada.get("/account/apps?lang=ar")
+    assert "Haber mektubu وEv kuralları" in ada.page
 
 
 def test_without_such_fields_the_person_reads_nothing_of_them(make_app: Made, outbox: MailSink) -> None:

@@ -110,7 +110,11 @@ def test_every_fault_is_named_at_once() -> None:
     expected = ["type", "maxLength", "label has no text for 'tr'", "the claim 'email'", "the claim 'sub'"]
     assert [word for word in expected if not any(word in fault for fault in found)] == []
     assert "TERMS_VERSION has a control character" in found
-    assert "BRAND_NAME has a control character" in found
+    assert "BRAND_NAME has a control or private-use character" in found
+
+
+def test_a_name_has_none_of_the_marks_that_letters_are_filled_in_by() -> None:
+    assert faults("", brand_name="Shop \ue000") == ["BRAND_NAME has a control or private-use character"]
 
 
 def test_a_version_of_the_terms_has_64_characters_at_most() -> None:

@@ -17,6 +17,7 @@ from auth_portal.settings.pictures import picture_of
 from auth_portal.settings.registration_fields import read_fields
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_PRIVATE_USE = re.compile("[\ue000-\uf8ff]")  # letters mark the places of their facts with two of them
 _ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]+)?")
 MAIL_SCHEMES = {"smtp": 25, "smtp+starttls": 587, "smtps": 465}
 """The ways to reach a relay, and the port of each."""
@@ -171,8 +172,8 @@ def _check_web(settings: Settings) -> list[str]:
             faults.append(f"{name.upper()} is not an http(s) address")
     if settings.support_email and not re.fullmatch(r"[^@\s?&]+@[^@\s?&]+", settings.support_email):
         faults.append("SUPPORT_EMAIL is not an address")
-    if has_control(settings.brand_name):
-        faults.append("BRAND_NAME has a control character")
+    if has_control(settings.brand_name) or _PRIVATE_USE.search(settings.brand_name):
+        faults.append("BRAND_NAME has a control or private-use character")
     return faults
 
 

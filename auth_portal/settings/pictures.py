@@ -9,6 +9,8 @@ from xml.parsers import expat
 
 FILE_SIZE = 65_536
 """The most bytes of a logo."""
+_SVG = "http://www.w3.org/2000/svg svg"
+"""The first element of an SVG; without its namespace no browser draws it."""
 _ACTIVE_ELEMENTS = ("script", "foreignobject", "iframe", "object", "embed", "animate", "set", "handler", "listener")
 _REMOTE_STYLE = re.compile(r"\\|//|@import|url\((?!\s*[\"']?#)", re.IGNORECASE)
 
@@ -37,7 +39,7 @@ def picture_type(content: bytes) -> str:
 
 def _check_svg(content: bytes) -> None:
     """Raises ValueError for what is no SVG, or one that could do or fetch something. Entities are never expanded."""
-    parser = expat.ParserCreate()
+    parser = expat.ParserCreate(namespace_separator=" ")
     elements: list[str] = []
     styles: list[str] = []
 
@@ -45,10 +47,12 @@ def _check_svg(content: bytes) -> None:
         raise ValueError("the logo is an SVG with a document type, an entity or a processing instruction")
 
     def start(name: str, attributes: dict[str, str]) -> None:
-        elements.append(name.rpartition(":")[2].lower())
-        if elements[0] != "svg" or elements[-1] in _ACTIVE_ELEMENTS:
+        if not elements and name != _SVG:
+            raise ValueError(f'the logo is XML, but begins with no <svg xmlns="{_SVG.partition(" ")[0]}">')
+        elements.append(name.rpartition(" ")[2].lower())
+        if elements[-1] in _ACTIVE_ELEMENTS:
             raise ValueError(f"the logo is an SVG that may not have the element {elements[-1][:30]!a}")
-        if any(_is_unsafe(attribute.rpartition(":")[2].lower(), value) for attribute, value in attributes.items()):
+        if any(_is_unsafe(attribute.rpartition(" ")[2].lower(), value) for attribute, value in attributes.items()):
             raise ValueError("the logo is an SVG with a script or a reference to something outside")
 
     parser.StartDoctypeDeclHandler = refuse

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import date, datetime, timedelta
 from urllib.parse import quote, urlencode
 
 from babel import Locale
+from babel.lists import format_list
 from flask import Flask, Response, g, request, url_for
 from flask_babel import Babel, get_locale
 
@@ -26,7 +28,7 @@ def init_i18n(app: Flask) -> None:
     Babel(app, locale_selector=choose_locale, default_translation_directories=str(TRANSLATIONS))
     app.after_request(_keep_choice)
     app.context_processor(_template_globals)
-    app.jinja_env.filters |= {"spell": spell, "moment": moment_in_words, "day": day_in_words}
+    app.jinja_env.filters |= {"spell": spell, "moment": moment_in_words, "day": day_in_words, "listed": listed}
 
 
 def choose_locale() -> str:
@@ -86,6 +88,11 @@ def moment_in_words(moment: datetime, length: Length = "year") -> str:
 def day_in_words(moment: date) -> str:
     """A date in the language of the page."""
     return spell_day(moment, str(get_locale()))
+
+
+def listed(things: Iterable[str]) -> str:
+    """Things as the language of the page lists them: ``A, B and C`` (CLDR)."""
+    return format_list(list(things), locale=get_locale())
 
 
 def language_name(code: str) -> str:
