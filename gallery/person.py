@@ -73,7 +73,7 @@ class Person(Visitor):
 
     def link(self, destination: str, path: str) -> str:
         """The newest link to this part of the portal that was sent there; waits for a letter that is on its way."""
-        for _ in range(50):
+        for _ in range(200):
             for letter in self.letters(destination):
                 found = re.search(rf"{path}/[A-Za-z0-9_-]+", letter["text"])
                 if found is not None:

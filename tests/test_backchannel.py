@@ -194,7 +194,7 @@ def test_a_client_that_is_away_or_silent_is_told_when_it_is_back(clock: time_mac
         assert (back_channel.deliver_due(), site.waiting) == (0, {client_id: 2})
         receiver.release()
         clock.shift(RETRY_AFTER[1])
-        assert (back_channel.deliver_due(), site.waiting) == (1, {})
+        assert (site.back_channel().deliver_due(), site.waiting) == (1, {})
 
 
 def test_an_address_inside_is_never_asked(site: Site, receiver: Receiver) -> None:

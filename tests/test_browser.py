@@ -203,7 +203,7 @@ def test_a_tab_that_waits_for_a_code_notices_the_sign_in_in_another(visit: Visit
     other.locator("[name=code]").press_sequentially(visitor.code_for(email))
     other.wait_for_url("**/register")
     page.bring_to_front()
-    page.wait_for_url("**/register", timeout=5_000)
+    page.wait_for_url("**/register")
 
 
 def test_the_code_page_counts_down_and_offers_a_new_code_in_place(visit: Visit, email: str) -> None:
@@ -238,4 +238,4 @@ def test_the_suggestion_never_takes_a_click_from_the_button(visit: Visit, email:
     page.goto("/login")
     page.locator("[name=email]").fill(email.replace("example.com", "gmial.com"))
     page.locator("main .button").click()
-    page.wait_for_url("**/login/code", timeout=5_000)
+    page.wait_for_url("**/login/code")

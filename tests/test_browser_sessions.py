@@ -11,7 +11,6 @@ from playwright.sync_api import Page, expect
 
 from tests.conftest import Visit, environment
 from tests.support.chromium import Visitor
-from tests.support.letters import code_in
 from tests.support.portal import PortalProcess
 from tests.support.smtp import MailSink
 
@@ -37,7 +36,7 @@ def email() -> str:
 def sign_in(visitor: Visitor, outbox: MailSink, email: str, *, scripted: bool = True) -> Page:
     """Sign in with a code; where the person is new, register. Stands at the account."""
     page = visitor.ask(email)
-    page.locator("[name=code]").press_sequentially(code_in(outbox.sent_to(email)[-1]))
+    page.locator("[name=code]").press_sequentially(outbox.code_sent_to(email))
     if not scripted:
         page.locator("[data-open] .button").click()
     page.wait_for_url(re.compile("/(register|account)$"))

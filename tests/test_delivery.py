@@ -80,13 +80,13 @@ def test_however_many_addresses_nobody_answers_at_a_relay_is_given_up_in_time(
 ) -> None:
     """MAIL-16; the next relay still has its time."""
     monkeypatch.setattr(socket, "getaddrinfo", eight_addresses(socket.getaddrinfo))
-    monkeypatch.setattr(deliverer, "RELAY_BUDGET_S", 0.6)
+    monkeypatch.setattr(deliverer, "RELAY_BUDGET_S", 2.0)
     patience: list[tuple[int, float]] = []
     monkeypatch.setattr(socket, "create_connection", noted(socket.create_connection, patience))
     relay = make_relay()
     with deaf_port() as port:
         sender(f"smtp://localhost:{port}", relay.url)()
-    assert 0 < sum(seconds for asked, seconds in patience if asked == port) <= 0.6
+    assert 0 < sum(seconds for asked, seconds in patience if asked == port) <= 2.0
     assert len(relay.sent_to(TO)) == 1
 
 

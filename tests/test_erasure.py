@@ -19,7 +19,7 @@ from auth_portal.signin.erasure import BY_HAND, erase, erase_due, find_erased
 from auth_portal.signin.events import OPERATOR, PORTAL
 from auth_portal.signin.keyring import digest
 from tests.conftest import services_of
-from tests.drivers import ApiDriver, BrowserDriver
+from tests.drivers import ApiDriver, BrowserDriver, wrong_code
 from tests.leaving import ADA, SINGLE, WEEK, Life, every_value, found_in, user_id_of
 from tests.support.smtp import MailSink
 
@@ -39,7 +39,7 @@ def leave(life: Life) -> None:
     assert life.browser.post("/account/delete", {"sure": "y"}).location == "/account/deleted"
     life.clock.shift(86_400)
     life.api.send(ADA)
-    life.api.login(ADA, "0000")
+    life.api.login(ADA, wrong_code(life.api.code_sent_to(ADA)))
     returning = BrowserDriver(life.app, life.outbox, "198.51.100.78")
     answer = returning.prove(ADA)
     assert answer.location.startswith("/account/restore/")

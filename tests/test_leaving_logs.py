@@ -58,7 +58,8 @@ def test_no_log_line_tells_who_it_was_that_was_erased(portal: PortalProcess, out
         assert api.request("DELETE", f"{AUTH}/me", headers=headers).status == 200
         path = link_in(outbox.wait_for(ADA, 2))
         assert api.get(path).status == 200
-        assert api.get(f"{path[:-1]}x").status == 404
+        other = f"{path[:-1]}{'y' if path.endswith('x') else 'x'}"
+        assert api.get(other).status == 404
         assert sign_in(api, outbox).status == 403
         assert api.get(f"{AUTH}/me/export", headers).status == 401
     written = command(portal, "user", "export", ADA) + command(portal, "user", "restore", ADA)

@@ -280,7 +280,7 @@ def test_killed_workers_are_replaced_and_what_was_committed_is_still_there(
 def test_a_graceful_stop_lets_a_request_in_flight_finish(
     file_portal: PortalProcess, relay: MailSink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(smtp_session, "SLOWNESS", 0.3)
+    monkeypatch.setattr(smtp_session, "SLOWNESS", 0.5)
     monkeypatch.setattr(relay, "fault", "slow_reply")
     before, answers = relay.connections, []
     with Api(file_portal.url) as api:

@@ -178,7 +178,7 @@ def test_the_next_gateway_is_told_by_the_same_id_what_the_first_may_have_taken(s
 
 
 def test_a_silent_gateway_leaves_time_for_the_next(start_sink: StartSink, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(deliverer, "SEND_BUDGET_S", 1.0)
+    monkeypatch.setattr(deliverer, "SEND_BUDGET_S", 4.0)
     first, second = start_sink(), start_sink()
     first.hold()
     start = time.monotonic()

@@ -23,7 +23,7 @@ from tests.support.ports import free_port
 __all__ = ["Answer", "Api", "PortalFailed", "PortalProcess", "development_portal", "in_parallel"]
 
 ROOT = Path(__file__).resolve().parents[2]
-_START_PATIENCE = 20.0  # seconds until /healthz must answer
+_START_PATIENCE = 60.0  # seconds until /healthz must answer
 _STOP_PATIENCE = 10.0  # seconds that requests in flight get to end
 _MIGRATION_PATIENCE = 60.0
 

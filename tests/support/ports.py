@@ -1,5 +1,6 @@
 """Owns the choice of a free TCP port on loopback for a server that a test may stop and start again."""
 
+import os
 import random
 import socket
 from collections.abc import Callable, Iterator
@@ -10,19 +11,29 @@ from typing import Any
 # that range could be handed to somebody's connection while our server is stopped, and a client that keeps
 # dialling a stopped server there would sooner or later be given the very same port and talk to itself.
 _LOWEST, _HIGHEST = 20_000, 31_999
+_WORKERS = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+_WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+_given: set[int] = set()
 
 
 def free_port() -> int:
-    """Return a loopback port that nobody uses and that the system gives to no outgoing connection."""
+    """Return a loopback port that nobody uses and that the system gives to no outgoing connection.
+
+    Nor does anybody else get it from here: each worker has ports of its own, and gives each of them once. So a port
+    stays free between the choice and the use, and where nobody is to listen, nobody will.
+    """
     dice = random.SystemRandom()  # a test that seeds `random` must not make two servers choose alike
     for _ in range(200):
-        port = dice.randint(_LOWEST, _HIGHEST)
+        port = dice.randrange(_LOWEST + _WORKER, _HIGHEST + 1, _WORKERS)
+        if port in _given:
+            continue
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             try:
                 probe.bind(("127.0.0.1", port))
             except OSError:
                 continue
+            _given.add(port)
             return port
     raise OSError(f"no free port between {_LOWEST} and {_HIGHEST} on 127.0.0.1")
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-_START_PATIENCE = 10.0
+_START_PATIENCE = 60.0
 _STOP_PATIENCE = 5.0
 _SEARCHED = os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/usr/local/sbin"])
 _NGINX = """

@@ -128,7 +128,7 @@ class MailSink:
             self.messages.clear()
             self.welcomes.clear()
 
-    def wait_for(self, recipient: str, count: int = 1, timeout: float = 5) -> ReceivedMail:
+    def wait_for(self, recipient: str, count: int = 1, timeout: float = 20) -> ReceivedMail:
         """Return the `count`-th mail to this address once it is there; else TimeoutError after `timeout`."""
         with self._changed:
             if not self._changed.wait_for(lambda: len(self.sent_to(recipient)) >= count, timeout):
