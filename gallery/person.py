@@ -29,7 +29,6 @@ class Person(Visitor):
         self.move()
         for status in _REFUSALS:
             self.accept_status(status)
-        self.accepted.append("Autofocus processing was blocked")  # a field that was filled in before it got the focus
         self.others = (stage.site,)
 
     def new_page(self) -> Page:

@@ -100,7 +100,7 @@ def test_an_app_stands_beside_the_device_that_opened_it(
     RelyingParty(app, name="Shop <b>").sign_in(elsewhere)
     RelyingParty(app, name="Wiki").sign_in(elsewhere)
     actions(here)
-    assert "<dd>Shop &lt;b&gt;, Wiki</dd>" in here.page
+    assert "<dd>Shop &lt;b&gt; and Wiki</dd>" in here.page
     assert here.page.count("<dt>Apps</dt>") == 1
 
 
