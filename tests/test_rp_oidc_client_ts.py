@@ -11,6 +11,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.conftest import environment, unavailable
+from tests.support.chromium import HARMLESS
 from tests.support.letters import code_in
 from tests.support.portal import ROOT, PortalProcess
 from tests.support.ports import free_port
@@ -77,9 +78,7 @@ def person(chromium: Browser) -> Iterator[BrowserContext]:
     context.on("weberror", lambda error: complaints.append(str(error.error)))
     yield context
     context.close()
-    # Chromium notes our sign-out's header, and a field that was filled in before it could be given the focus.
-    fine = ("Clear-Site-Data", "Autofocus processing was blocked")
-    assert [text for text in complaints if not any(known in text for known in fine)] == []
+    assert [text for text in complaints if not any(known in text for known in HARMLESS)] == []
 
 
 def sign_in(page: Page, outbox: MailSink, email: str) -> None:
